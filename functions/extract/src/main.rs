@@ -1,0 +1,2 @@
+//! Hosts `handlers::extract` on Lambda.
+fn main() {}

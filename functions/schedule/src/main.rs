@@ -1,0 +1,2 @@
+//! Hosts `handlers::schedule` on Lambda.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Adapters on S3, DynamoDB, SQS, Secrets Manager and Scheduler, and the Lambda bridge.

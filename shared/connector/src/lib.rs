@@ -1,0 +1,1 @@
+//! Sources: Airbyte declarative manifests, interpreted.

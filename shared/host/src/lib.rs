@@ -1,0 +1,1 @@
+//! What every process needs: variables, clock, ids, tracing, metrics.

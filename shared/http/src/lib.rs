@@ -1,0 +1,1 @@
+//! The only user of reqwest: address policy, limits, time-outs.

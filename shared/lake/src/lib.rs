@@ -1,0 +1,1 @@
+//! The lake: keys, lines, codecs, commits, tables and views.

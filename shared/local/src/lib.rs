@@ -1,0 +1,1 @@
+//! Adapters on the file system and SQLite: objects, tables, queues, events, schedules.

@@ -1,0 +1,21 @@
+//! The nouns: ids, keys, instants and windows, cursor values, secrets, the retry class, metrics.
+//!
+//! Everything here is pure: no I/O, no clock, no environment. A value that exists is valid; what
+//! comes from outside is parsed once, at the edge, into one of these types.
+
+mod cursor;
+mod id;
+mod key;
+mod metric;
+mod retry;
+mod secret;
+mod window;
+
+pub use cursor::{CursorError, CursorValue};
+pub use id::{ConnectionId, IdError, PlanId, RunId, SecretRef, SourceName, StreamName, TenantId};
+pub use jiff::{SignedDuration, Timestamp};
+pub use key::{KeyError, ObjectKey, encode_segment};
+pub use metric::{Metric, Unit};
+pub use retry::{Classify, Retry};
+pub use secret::Secret;
+pub use window::{Window, WindowError, fixed_text};

@@ -1,0 +1,76 @@
+//! The metrics that exist. Dashboards and alarms may name these and no others.
+
+/// Unit of a metric, as CloudWatch spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A length of time.
+    Seconds,
+    /// A length of time.
+    Milliseconds,
+    /// A size.
+    Bytes,
+}
+
+impl Unit {
+    /// CloudWatch's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Seconds => "Seconds",
+            Self::Milliseconds => "Milliseconds",
+            Self::Bytes => "Bytes",
+        }
+    }
+}
+
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $name:ident: $unit:ident,)*) => {
+        /// A metric: its name and its unit.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Metric { $($(#[$doc])* $name,)* }
+
+        impl Metric {
+            /// All there are.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Name, in `PascalCase`.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// Unit.
+            pub fn unit(self) -> Unit {
+                match self { $(Self::$name => Unit::$unit,)* }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Records committed to the lake.
+    RecordsExtracted: Count,
+    /// Pages fetched from sources.
+    PagesFetched: Count,
+    /// Bytes of landing objects written, as stored.
+    BytesLanded: Bytes,
+    /// Calls that a source answered with "too many".
+    CallsThrottled: Count,
+    /// Messages or records put aside with a reason.
+    RecordsParked: Count,
+    /// Age of the newest committed data of a stream when its run ends.
+    FreshnessSeconds: Seconds,
+    /// Runs that ended in a permanent failure.
+    RunsFailed: Count,
+    /// Jobs that a schedule enqueued.
+    JobsEnqueued: Count,
+    /// Possible gaps that a walk reported.
+    GapsSuspected: Count,
+    /// Generations kept aside because they were much smaller than the last.
+    GenerationsHeld: Count,
+    /// Invocations that used up their hop budget with work left.
+    InvocationsExhausted: Count,
+    /// Processes started.
+    ColdStarts: Count,
+}

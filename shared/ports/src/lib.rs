@@ -1,0 +1,32 @@
+//! The verbs: what every world must offer — AWS, one machine, the simulation.
+//!
+//! Ports are small, object-safe traits held as `Arc<dyn …>`. They speak this workspace's types,
+//! take and give bytes, and leave codecs to `lake` and `store`. Behaviour is added by decorators,
+//! never by flags. Each trait's clauses are executable in `testkit`; every adapter passes them.
+//!
+//! This is *not* a cloud abstraction: it holds exactly what Headwater's handlers call.
+
+mod clock;
+mod http;
+mod metrics;
+mod object_store;
+mod query;
+mod queue;
+mod scheduler;
+mod secrets;
+mod table;
+
+pub use clock::{Clock, Deadline, Ids};
+pub use http::{Http, HttpError, Method, Request, Response};
+pub use metrics::{Dimension, Metrics};
+pub use object_store::{
+    Attributes, ETag, Listing, Meta, Object, ObjectError, ObjectStore, ObjectStoreExt,
+};
+pub use query::{QueryEngine, QueryError, Rows};
+pub use queue::{DELIVERY_LIMIT, Message, Queue, QueueError, Received};
+pub use scheduler::{Cadence, Schedule, Scheduler, SchedulerError};
+pub use secrets::{SecretError, SecretPath, Secrets};
+pub use table::{
+    Direction, Expect, Item, Key, MAX_ITEM_BYTES, MAX_TRANSACTION_ITEMS, Page, Query, SortRange,
+    Table, TableError, Version, Write, WriteId,
+};

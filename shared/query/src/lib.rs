@@ -1,0 +1,1 @@
+//! The embedded query engine: SQLite over the lake's files.

@@ -1,0 +1,1 @@
+//! Requests as data: interpolation, requesters, authenticators, response filters, decoders.

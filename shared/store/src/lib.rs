@@ -1,0 +1,1 @@
+//! Repositories on Table: leases, plans, commits, state, call budgets, runs.

@@ -1,0 +1,1 @@
+//! Contract suites, fakes, fault decorators, the simulated world.

@@ -1,0 +1,1 @@
+//! System tests live beside this file, one binary a subject.
