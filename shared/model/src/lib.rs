@@ -4,6 +4,7 @@
 //! comes from outside is parsed once, at the edge, into one of these types.
 
 mod cursor;
+pub mod document;
 mod id;
 mod key;
 mod metric;
