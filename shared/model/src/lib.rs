@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no environment. A value that exists is valid; what
 //! comes from outside is parsed once, at the edge, into one of these types.
 
+mod cron;
 mod cursor;
 pub mod document;
 mod id;
@@ -12,6 +13,7 @@ mod retry;
 mod secret;
 mod window;
 
+pub use cron::{Cron, CronError};
 pub use cursor::{CursorError, CursorValue};
 pub use id::{ConnectionId, IdError, PlanId, RunId, SecretRef, SourceName, StreamName, TenantId};
 pub use jiff::{SignedDuration, Timestamp};

@@ -8,6 +8,7 @@
 
 mod clock;
 mod http;
+mod limits;
 mod metrics;
 mod object_store;
 mod query;
@@ -18,12 +19,15 @@ mod table;
 
 pub use clock::{Clock, Deadline, Ids};
 pub use http::{Http, HttpError, Method, Request, Response};
+pub use limits::{
+    check_attributes, check_key, check_message, check_query, check_schedule, check_writes,
+};
 pub use metrics::{Dimension, Metrics};
 pub use object_store::{
     Attributes, ETag, Listing, Meta, Object, ObjectError, ObjectStore, ObjectStoreExt,
 };
 pub use query::{QueryEngine, QueryError, Rows};
-pub use queue::{DELIVERY_LIMIT, Message, Queue, QueueError, Received};
+pub use queue::{DELIVERY_LIMIT, LONGEST_DELAY, Message, Queue, QueueError, REASON, Received};
 pub use scheduler::{Cadence, Schedule, Scheduler, SchedulerError};
 pub use secrets::{SecretError, SecretPath, Secrets};
 pub use table::{

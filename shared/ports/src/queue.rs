@@ -12,6 +12,14 @@ use model::{Classify, Retry};
 /// transient failure, never a wait.
 pub const DELIVERY_LIMIT: u32 = 5;
 
+/// Longest that a service holds a message back (SQS's `DelaySeconds`); a message whose
+/// `not_before` lies further ahead is delivered early and says so.
+pub const LONGEST_DELAY: Duration = Duration::from_mins(15);
+
+/// Attribute under which a message on the dead-letter queue carries the reason, when someone
+/// gave one.
+pub const REASON: &str = "reason";
+
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
