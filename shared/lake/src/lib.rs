@@ -1,1 +1,17 @@
 //! The lake: keys, lines, codecs, commits, tables and views.
+//!
+//! Everything here is a pure function of bytes and names; what reads and writes objects is
+//! elsewhere. A landing object becomes data only when a commit names it.
+
+pub mod commit;
+pub mod key;
+pub mod line;
+pub mod part;
+
+pub use commit::{Commit, CommitError, Generation, Mode, PartRef};
+pub use key::{
+    Attempt, CommitKey, KeyFault, LandingKey, Month, PartitionDigest, SliceStart, commits_prefix,
+    landing_prefix,
+};
+pub use line::{Line, LineContext, LineError, LineHeader, RowKey};
+pub use part::{Codec, Limits, LineReader, Part, PartWriter, ReadError, Sha256Hex, WriteError};

@@ -7,6 +7,7 @@ mod cron;
 mod cursor;
 pub mod document;
 mod id;
+pub mod json;
 mod key;
 mod metric;
 mod retry;
