@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no environment. A value that exists is valid; what
 //! comes from outside is parsed once, at the edge, into one of these types.
 
+pub mod config;
 mod cron;
 mod cursor;
 pub mod document;

@@ -1,0 +1,33 @@
+//! Configuration files: one file a thing, each read whole with every fault it has.
+//!
+//! A reader gives either the typed file or all of its faults, each with line, field, what is
+//! accepted and the name that was probably meant. The same types carry the JSON Schemas.
+
+mod answer;
+mod customer;
+mod decode;
+mod overlay;
+mod settings;
+mod tenant;
+mod time;
+
+pub use answer::AnswerRule;
+pub use customer::CustomerFile;
+pub use overlay::{Budget, CursorRule, Overlay, StreamOverlay, WindowRule};
+pub use settings::{Compression, Limits, Settings};
+pub use tenant::{Connection, SecretUse, StreamConfig, Streams, SyncMode, TenantFile};
+pub use time::{Every, Schedule, duration_text, parse_duration};
+
+/// The JSON Schema of every kind of file, by its name: `tenant`, `overlay`, `customer`,
+/// `headwater`.
+pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
+    vec![
+        ("tenant", schemars::schema_for!(TenantFile)),
+        ("overlay", schemars::schema_for!(Overlay)),
+        ("customer", schemars::schema_for!(CustomerFile)),
+        ("headwater", schemars::schema_for!(Settings)),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! `sources/<name>.headwater.yaml`: what the manifest language cannot say.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+
+use super::decode::{At, Decoder};
+use super::time::{MINUTE, YEAR, optional_span_schema, span_schema};
+use super::{AnswerRule, Every};
+use crate::StreamName;
+use crate::document::{Document, Fault};
+
+/// What is known of a source beyond its manifest. Without it, behaviour equals airbyte-cdk's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
+    /// Answers that mean: not ready yet. The run is skipped, nothing fails, nothing moves.
+    #[serde(default)]
+    pub readiness: Vec<AnswerRule>,
+    /// Answers that mean: there are no more records.
+    #[serde(default)]
+    pub end_of_data: Vec<AnswerRule>,
+    /// Answers that mean: this account has no such endpoint. The stream is skipped.
+    #[serde(default)]
+    pub unsupported: Vec<AnswerRule>,
+    /// How cursor values are read.
+    #[serde(default)]
+    pub cursor: Option<CursorRule>,
+    /// IANA name of the time zone of texts that name none.
+    #[serde(default)]
+    pub timezone: Option<String>,
+    /// Calls that one credential may make.
+    #[serde(default)]
+    pub budget: Option<Budget>,
+    /// How often all ids are read, so that silent deletes are seen.
+    #[serde(default)]
+    pub reconcile: Option<Every>,
+    /// How windows are sent.
+    #[serde(default)]
+    pub window: Option<WindowRule>,
+    /// What differs for single streams.
+    #[serde(default)]
+    pub streams: BTreeMap<StreamName, StreamOverlay>,
+}
+
+/// What differs for one stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamOverlay {
+    /// As in the overlay.
+    #[serde(default)]
+    pub cursor: Option<CursorRule>,
+    /// As in the overlay.
+    #[serde(default)]
+    pub reconcile: Option<Every>,
+    /// As in the overlay.
+    #[serde(default)]
+    pub window: Option<WindowRule>,
+}
+
+/// How cursor values are read, finer than the reference does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CursorRule {
+    /// Formats tried in order, in the language of the manifest's `cursor_datetime_formats`.
+    pub formats: Vec<String>,
+}
+
+/// At most `calls` in any window of `per`, counted over every worker and tenant of one scope.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The config field whose value names the credential; a name that is no field stands for
+    /// itself, so that all of the source share it.
+    pub scope: String,
+    /// Calls.
+    pub calls: NonZeroU32,
+    /// Length of the window.
+    #[schemars(schema_with = "span_schema")]
+    pub per: Duration,
+}
+
+/// How windows are sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WindowRule {
+    /// The API's upper bound is inclusive: the end is sent less this much.
+    #[serde(default)]
+    #[schemars(schema_with = "optional_span_schema")]
+    pub inclusive_unit: Option<Duration>,
+    /// Each slice is read as so many windows side by side.
+    #[serde(default)]
+    pub split: Option<NonZeroU32>,
+}
+
+const FIELDS: &[&str] = &[
+    "readiness",
+    "end_of_data",
+    "unsupported",
+    "cursor",
+    "timezone",
+    "budget",
+    "reconcile",
+    "window",
+    "streams",
+];
+
+impl Overlay {
+    /// Reads the file, or tells all that is wrong with it.
+    pub fn parse(document: &Document) -> Result<Self, Vec<Fault>> {
+        let mut decoder = Decoder::new(document);
+        let d = &mut decoder;
+        let root = d.root(FIELDS);
+        let mut answers =
+            |name: &str| root.field(name).map(|answers| d.answers(&answers)).unwrap_or_default();
+        let (readiness, end_of_data) = (answers("readiness"), answers("end_of_data"));
+        let unsupported = answers("unsupported");
+        let overlay = Self {
+            readiness,
+            end_of_data,
+            unsupported,
+            cursor: root.field("cursor").and_then(|cursor| d.cursor(&cursor)),
+            timezone: root.field("timezone").and_then(|zone| d.timezone(&zone)),
+            budget: root.field("budget").and_then(|budget| d.budget(&budget)),
+            reconcile: root.field("reconcile").and_then(|every| d.every(&every)),
+            window: root.field("window").and_then(|window| d.window(&window)),
+            streams: root.field("streams").map(|s| d.stream_overlays(&s)).unwrap_or_default(),
+        };
+        decoder.finish(Some(overlay))
+    }
+
+    /// What holds for one stream: its own where it differs, else the source's.
+    pub fn stream(&self, name: &StreamName) -> StreamOverlay {
+        let own = self.streams.get(name).cloned().unwrap_or_default();
+        StreamOverlay {
+            cursor: own.cursor.or_else(|| self.cursor.clone()),
+            reconcile: own.reconcile.or(self.reconcile),
+            window: own.window.or_else(|| self.window.clone()),
+        }
+    }
+}
+
+impl Decoder<'_> {
+    fn cursor(&mut self, at: &At<'_>) -> Option<CursorRule> {
+        if !self.names(at, &["formats"]) {
+            return None;
+        }
+        let formats = self.required(at, "formats")?;
+        let items = self.list(&formats);
+        Some(CursorRule { formats: items.iter().filter_map(|item| self.text(item)).collect() })
+    }
+
+    fn budget(&mut self, at: &At<'_>) -> Option<Budget> {
+        if !self.names(at, &["scope", "calls", "per"]) {
+            return None;
+        }
+        let scope = self.required(at, "scope").and_then(|scope| self.text(&scope));
+        let calls = self.required(at, "calls").and_then(|calls| self.positive(&calls));
+        let per = self.required(at, "per");
+        let per = per.and_then(|per| self.span(&per, Duration::from_millis(1), YEAR));
+        Some(Budget { scope: scope?, calls: calls?, per: per? })
+    }
+
+    fn window(&mut self, at: &At<'_>) -> Option<WindowRule> {
+        if !self.names(at, &["inclusive_unit", "split"]) {
+            return None;
+        }
+        let unit = at.field("inclusive_unit");
+        let unit = unit.and_then(|unit| self.span(&unit, Duration::from_millis(1), 1440 * MINUTE));
+        let split = at.field("split").and_then(|split| self.positive(&split));
+        Some(WindowRule { inclusive_unit: unit, split })
+    }
+
+    fn positive(&mut self, at: &At<'_>) -> Option<NonZeroU32> {
+        let number = self.whole(at, 1..=u64::from(u32::MAX))?;
+        u32::try_from(number).ok().and_then(NonZeroU32::new)
+    }
+
+    fn stream_overlays(&mut self, at: &At<'_>) -> BTreeMap<StreamName, StreamOverlay> {
+        let mut streams = BTreeMap::new();
+        let Some(entries) = at.node.entries() else {
+            self.names(at, &[]);
+            return streams;
+        };
+        for (key, node) in entries {
+            let stream = At { node, path: at.below(&key.text) };
+            if !self.names(&stream, &["cursor", "reconcile", "window"]) {
+                continue;
+            }
+            let Some(name) = self.kept(&stream, key.text.parse()) else { continue };
+            let overlay = StreamOverlay {
+                cursor: stream.field("cursor").and_then(|cursor| self.cursor(&cursor)),
+                reconcile: stream.field("reconcile").and_then(|every| self.every(&every)),
+                window: stream.field("window").and_then(|window| self.window(&window)),
+            };
+            streams.insert(name, overlay);
+        }
+        streams
+    }
+}
