@@ -1,1 +1,33 @@
-//! Repositories on Table: leases, plans, commits, state, call budgets, runs.
+//! What Headwater remembers: repositories on [`ports::Table`].
+//!
+//! Streams are leased under fences, found through a due index, and read by stored plans; an
+//! attempt at a slice becomes data by one transaction that is conditional on the stream's head.
+//! The crate knows neither sources nor the lake's formats: slices, positions and partitions are
+//! opaque JSON, parts are keys and digests.
+
+mod due;
+mod error;
+mod head;
+mod hold;
+mod key;
+mod plan;
+mod publish;
+mod repository;
+mod resume;
+mod row;
+mod run;
+mod work;
+
+pub use due::Claim;
+pub use error::{Refusal, StoreError};
+pub use head::{Generation, Generations, Head, Lease};
+pub use hold::{Hold, Leave};
+pub use key::{Listed, SliceId, StreamKey};
+pub use plan::{
+    Attempt, DoneSlice, OpenSlice, Part, Partition, Plan, Purpose, Saved, Sofar, partition_digest,
+};
+pub use publish::Unpublished;
+pub use repository::{Store, Timing};
+pub use resume::{Progress, counted, resume_point};
+pub use run::{Counts, Reason, Run, RunStatus};
+pub use work::{GENERATION, Landed, Refreshed};

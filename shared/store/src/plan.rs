@@ -1,0 +1,174 @@
+//! Plans and their slices.
+
+use model::{CursorValue, ObjectKey, PlanId, RunId, Timestamp, Window};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::SliceId;
+
+/// What a plan reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// What is new since the resume point.
+    Incremental,
+    /// Everything, as one generation.
+    Refresh,
+    /// Everything, to learn which rows are gone.
+    Reconcile,
+}
+
+/// A plan: fixed before its first request, the same for every attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its id.
+    pub id: PlanId,
+    /// What it reads.
+    pub purpose: Purpose,
+    /// The present instant of all its slices: the start of its first run.
+    pub now: Timestamp,
+    /// The run that made it.
+    pub run: RunId,
+    /// Number of the generation that it reads, for a refresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// Whether all partitions have their slices.
+    #[serde(default)]
+    pub expanded: bool,
+}
+
+/// A landing object of an attempt, short: its key follows from plan, slice, fence and number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Key.
+    #[serde(rename = "k")]
+    pub key: ObjectKey,
+    /// Rows.
+    #[serde(rename = "r")]
+    pub rows: u64,
+    /// Bytes as stored.
+    #[serde(rename = "b")]
+    pub bytes: u64,
+    /// SHA-256 of the bytes as stored, in hexadecimal.
+    #[serde(rename = "s")]
+    pub sha256: String,
+}
+
+/// A saved place inside a slice: the request of the first page that is in no durable part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// The connector's position.
+    pub position: Value,
+    /// When it was saved: positions by count grow old within minutes.
+    pub at: Timestamp,
+}
+
+/// What an unfinished slice has so far in durable parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sofar {
+    /// Parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// Rows in them.
+    #[serde(default)]
+    pub rows: u64,
+    /// Pages in them.
+    #[serde(default)]
+    pub pages: u64,
+    /// Greatest cursor in them that was not ahead of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<CursorValue>,
+    /// Digest over the records of them, metadata aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Where to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Saved>,
+}
+
+/// A slice that is planned and not committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSlice {
+    /// Which.
+    pub id: SliceId,
+    /// The connector's slice.
+    pub slice: Value,
+    /// Its window, when it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// What it has so far.
+    #[serde(default)]
+    pub sofar: Sofar,
+}
+
+/// A slice whose attempt became data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoneSlice {
+    /// Which.
+    pub id: SliceId,
+    /// Its window, when it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// Fence of the holder that committed it.
+    pub fence: u64,
+    /// The run that committed it.
+    pub run: RunId,
+    /// When.
+    pub at: Timestamp,
+    /// Its landing objects, in order.
+    pub parts: Vec<Part>,
+    /// Rows that were read.
+    pub rows: u64,
+    /// Greatest cursor that was not ahead of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<CursorValue>,
+    /// Digest over the records, metadata aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Whether its rows are those of the attempt before it, so that it needs no object.
+    #[serde(default)]
+    pub repeats: bool,
+    /// Whether its pages could have shifted while it was read, and two walks did not agree.
+    #[serde(default)]
+    pub unsettled: bool,
+}
+
+/// A partition of a stream, with its own place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partition {
+    /// The connector's key of it; empty for a stream without partitions.
+    pub key: Map<String, Value>,
+    /// Nothing before this instant is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Timestamp>,
+    /// Greatest cursor of its committed records that was not ahead of their run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<CursorValue>,
+    /// The plan that last gave it slices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
+    /// Its last committed attempt that could repeat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Attempt>,
+}
+
+/// What a later attempt is compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Start of its slice.
+    pub start: String,
+    /// Rows.
+    pub rows: u64,
+    /// Digest over its records, metadata aside.
+    pub digest: String,
+}
+
+/// The digest that stands for a partition in row and object keys: 16 hexadecimal digits of the
+/// SHA-256 of its key as JSON.
+pub fn partition_digest(key: &Map<String, Value>) -> String {
+    let text = Value::Object(key.clone()).to_string();
+    let digest = Sha256::digest(text.as_bytes());
+    let first = digest.iter().take(8).fold(0u64, |all, byte| all << 8 | u64::from(*byte));
+    format!("{first:016x}")
+}
