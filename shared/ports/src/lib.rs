@@ -20,7 +20,8 @@ mod table;
 pub use clock::{Clock, Deadline, Ids};
 pub use http::{Http, HttpError, Method, Request, Response};
 pub use limits::{
-    check_attributes, check_key, check_message, check_query, check_schedule, check_writes,
+    carried_reason, check_attributes, check_key, check_message, check_query, check_schedule,
+    check_writes,
 };
 pub use metrics::{Dimension, Metrics};
 pub use object_store::{

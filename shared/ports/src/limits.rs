@@ -175,3 +175,10 @@ pub fn check_schedule(schedule: &Schedule) -> Result<(), SchedulerError> {
 fn whole_minutes(span: Duration) -> bool {
     span.subsec_nanos() == 0 && span.as_secs().is_multiple_of(60)
 }
+
+/// A dead letter's reason as a message attribute can carry it: not empty, not long, and without
+/// characters that SQS refuses.
+pub fn carried_reason(reason: &str) -> String {
+    let fitting: String = reason.chars().filter(|c| carried(*c)).take(512).collect();
+    if fitting.is_empty() { "no reason given".to_owned() } else { fitting }
+}

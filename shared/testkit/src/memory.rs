@@ -1,0 +1,13 @@
+//! Adapters that live in memory and pass the contracts: the fakes of unit tests and worlds.
+
+mod object_store;
+mod queue;
+mod scheduler;
+mod secrets;
+mod table;
+
+pub use object_store::MemoryStore;
+pub use queue::MemoryQueue;
+pub use scheduler::MemoryScheduler;
+pub use secrets::MemorySecrets;
+pub use table::MemoryTable;
