@@ -4,14 +4,20 @@
 //! elsewhere. A landing object becomes data only when a commit names it.
 
 pub mod commit;
+pub mod ddl;
+mod fold;
 pub mod key;
 pub mod line;
 pub mod part;
+pub mod table;
+pub mod view;
 
 pub use commit::{Commit, CommitError, Generation, Mode, PartRef};
+pub use fold::{Row, latest_rows};
 pub use key::{
     Attempt, CommitKey, KeyFault, LandingKey, Month, PartitionDigest, SliceStart, commits_prefix,
     landing_prefix,
 };
 pub use line::{Line, LineContext, LineError, LineHeader, RowKey};
 pub use part::{Codec, Limits, LineReader, Part, PartWriter, ReadError, Sha256Hex, WriteError};
+pub use table::{Column, Kind, StreamTable};

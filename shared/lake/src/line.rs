@@ -105,7 +105,8 @@ pub fn write_tombstone(out: &mut Vec<u8>, header: &LineHeader, ordinal: u64, key
 }
 
 /// A row's primary key, as tombstones and id walks carry it: a JSON object from key path
-/// (steps joined by dots) to value. Equal keys have equal texts.
+/// (steps joined by dots) to the value's text. Equal keys have equal texts; as in SQL, the number
+/// 24 and the text "24" are one key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowKey(String);
 
@@ -119,13 +120,7 @@ impl RowKey {
             }
             string_into(&mut out, &path.join("."));
             out.push(b':');
-            let token = token_at(record, path)?;
-            let text = scalar_text(token)?;
-            if token.starts_with('"') {
-                string_into(&mut out, &text);
-            } else {
-                out.extend_from_slice(text.as_bytes());
-            }
+            string_into(&mut out, &scalar_text(token_at(record, path)?)?);
         }
         out.push(b'}');
         (out.len() > 2).then_some(())?;

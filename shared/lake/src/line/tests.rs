@@ -47,7 +47,9 @@ fn a_tombstone_has_the_documented_form() {
     write_tombstone(&mut out, &header("orders", "e3.all"), 1, &key);
     let text = String::from_utf8(out.clone()).unwrap();
     assert!(
-        text.ends_with("\"record\":null,\"_deleted\":true,\"_key\":{\"id\":24,\"a.b\":\"x\"}}\n")
+        text.ends_with(
+            "\"record\":null,\"_deleted\":true,\"_key\":{\"id\":\"24\",\"a.b\":\"x\"}}\n"
+        )
     );
     let line = Line::parse(&out).unwrap();
     assert!(line.deleted);
@@ -85,6 +87,7 @@ fn a_row_without_a_whole_key_has_none() {
 fn equal_keys_have_equal_texts() {
     let of = |record| RowKey::of(record, &paths(&["id"])).unwrap();
     assert_eq!(of(r#"{"id":"\u0041"}"#), of(r#"{ "x":1, "id" : "A" }"#));
+    assert_eq!(of(r#"{"id":1}"#), of(r#"{"id":"1"}"#));
     assert_ne!(of(r#"{"id":1}"#), of(r#"{"id":10}"#));
 }
 
