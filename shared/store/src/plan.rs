@@ -38,7 +38,7 @@ pub struct Plan {
     pub expanded: bool,
 }
 
-/// A landing object of an attempt, short: its key follows from plan, slice, fence and number.
+/// A landing object of an attempt. The names are short because a long slice has many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Key.
@@ -53,6 +53,9 @@ pub struct Part {
     /// SHA-256 of the bytes as stored, in hexadecimal.
     #[serde(rename = "s")]
     pub sha256: String,
+    /// SHA-256 of the records alone, metadata aside, in hexadecimal.
+    #[serde(rename = "d")]
+    pub records: String,
 }
 
 /// A saved place inside a slice: the request of the first page that is in no durable part.
@@ -67,6 +70,9 @@ pub struct Saved {
 /// What an unfinished slice has so far in durable parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sofar {
+    /// When its first request started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// Parts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -116,7 +122,9 @@ pub struct DoneSlice {
     pub run: RunId,
     /// When.
     pub at: Timestamp,
-    /// Its landing objects, in order.
+    /// When the attempt's first request started.
+    pub started: Timestamp,
+    /// Its landing objects, in order; those of the attempt that it repeats, when it does.
     pub parts: Vec<Part>,
     /// Rows that were read.
     pub rows: u64,
@@ -126,7 +134,7 @@ pub struct DoneSlice {
     /// Digest over the records, metadata aside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// Whether its rows are those of the attempt before it, so that it needs no object.
+    /// Whether its rows are those of the attempt before it, so that it needs no object of its own.
     #[serde(default)]
     pub repeats: bool,
     /// Whether its pages could have shifted while it was read, and two walks did not agree.
@@ -162,6 +170,8 @@ pub struct Attempt {
     pub rows: u64,
     /// Digest over its records, metadata aside.
     pub digest: String,
+    /// Its landing objects.
+    pub parts: Vec<Part>,
 }
 
 /// The digest that stands for a partition in row and object keys: 16 hexadecimal digits of the

@@ -25,9 +25,6 @@ const CHUNK: usize = MAX_TRANSACTION_ITEMS - 10;
 /// Key of a generation's commit among the unpublished, in the place of a slice.
 pub const GENERATION: &str = "generation";
 
-/// A refresh with less than this share of the rows of the one before it is held aside.
-const SHRUNK: f64 = 0.5;
-
 /// The smallest committed generation that a later one is measured against.
 const NOTABLE: u64 = 20;
 
@@ -38,7 +35,7 @@ pub struct Landed {
     pub sofar: Sofar,
     /// Whether its pages could have shifted while it was read, and two walks did not agree.
     pub unsettled: bool,
-    /// Whether the rows are those of the partition's last attempt, so that it has no parts.
+    /// Whether the rows are those of the partition's last attempt, whose parts these are.
     pub repeats: bool,
 }
 
@@ -227,14 +224,16 @@ impl Hold {
     }
 
     fn done(&self, slice: &OpenSlice, landed: Landed) -> DoneSlice {
-        let Sofar { parts, rows, cursor, digest, .. } = landed.sofar;
+        let Sofar { started, parts, rows, cursor, digest, .. } = landed.sofar;
+        let at = self.store().now();
         DoneSlice {
             id: slice.id.clone(),
             window: slice.window,
             fence: self.fence(),
             run: self.run().clone(),
-            at: self.store().now(),
-            parts: if landed.repeats { Vec::new() } else { parts },
+            at,
+            started: started.unwrap_or(at),
+            parts,
             rows,
             cursor,
             digest,
@@ -259,8 +258,8 @@ impl Hold {
             first_open: self.first_open(plan, &done.id).await?,
         });
         if let (Purpose::Incremental, Some(digest)) = (plan.purpose, done.digest.clone()) {
-            partition.last =
-                Some(Attempt { start: done.id.start.clone(), rows: done.rows, digest });
+            let (start, parts) = (done.id.start.clone(), done.parts.clone());
+            partition.last = Some(Attempt { start, rows: done.rows, digest, parts });
         }
         Ok(partition)
     }
@@ -314,11 +313,16 @@ impl Hold {
         }
     }
 
-    /// Closes a plan of which nothing is open.
-    pub async fn finish(&self, plan: &Plan) -> Result<Option<Refreshed>, StoreError> {
+    /// Closes a plan of which nothing is open. A generation with less than the share `smallest`
+    /// of the last one's rows is held aside.
+    pub async fn finish(
+        &self,
+        plan: &Plan,
+        smallest: f64,
+    ) -> Result<Option<Refreshed>, StoreError> {
         let generation = self.generation(plan).await?;
         let mut seen = self.lock().await;
-        let refreshed = generation.map(|generation| weigh(&seen, generation));
+        let refreshed = generation.map(|generation| weigh(&seen, generation, smallest));
         self.change(&mut seen, |head| {
             head.plan = None;
             head.hop = 0;
@@ -378,9 +382,9 @@ impl Hold {
     }
 }
 
-fn weigh(seen: &Seen, generation: Generation) -> Refreshed {
+fn weigh(seen: &Seen, generation: Generation, smallest: f64) -> Refreshed {
     #[expect(clippy::cast_precision_loss, reason = "a ratio of row counts")]
-    let shrunk = |last: u64| (generation.rows as f64) < last as f64 * SHRUNK;
+    let shrunk = |last: u64| (generation.rows as f64) < last as f64 * smallest;
     let committed = seen.head.generations.committed.as_ref();
     if committed.is_some_and(|last| last.rows >= NOTABLE && shrunk(last.rows)) {
         return Refreshed::Held(generation);
