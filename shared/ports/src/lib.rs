@@ -28,7 +28,9 @@ pub use object_store::{
     Attributes, ETag, Listing, Meta, Object, ObjectError, ObjectStore, ObjectStoreExt,
 };
 pub use query::{QueryEngine, QueryError, Rows};
-pub use queue::{DELIVERY_LIMIT, LONGEST_DELAY, Message, Queue, QueueError, REASON, Received};
+pub use queue::{
+    DELIVERY_LIMIT, GROUP, LONGEST_DELAY, Message, NOT_BEFORE, Queue, QueueError, REASON, Received,
+};
 pub use scheduler::{Cadence, Schedule, Scheduler, SchedulerError};
 pub use secrets::{SecretError, SecretPath, Secrets};
 pub use table::{

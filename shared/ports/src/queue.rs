@@ -20,6 +20,13 @@ pub const LONGEST_DELAY: Duration = Duration::from_mins(15);
 /// gave one.
 pub const REASON: &str = "reason";
 
+/// Attribute that carries a message's group beside the body, for readers that are not shown the
+/// service's own (`MessageGroupId`).
+pub const GROUP: &str = "group";
+
+/// Attribute that carries a message's `not_before`, RFC 3339.
+pub const NOT_BEFORE: &str = "not-before";
+
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
