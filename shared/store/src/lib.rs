@@ -32,3 +32,6 @@ pub use repository::{Store, Timing};
 pub use resume::{Progress, counted, resume_point};
 pub use run::{Counts, Reason, Run, RunStatus};
 pub use work::{GENERATION, Landed, Refreshed};
+
+#[cfg(test)]
+mod tests;
