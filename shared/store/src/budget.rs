@@ -25,3 +25,6 @@ pub struct CallLimit {
     /// Longest that one call takes, its answer included; calls are cut off then.
     pub timeout: Duration,
 }
+
+#[cfg(test)]
+mod tests;

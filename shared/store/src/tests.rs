@@ -22,7 +22,12 @@ pub(crate) fn world() -> World {
     let clock = ManualClock::at("2026-03-01T00:00:00Z".parse().unwrap());
     let table = Arc::new(MemoryTable::new(Arc::new(clock.clone())));
     let ids = Arc::new(SeededIds::new(7));
-    let store = Store::new(table.clone(), Arc::new(clock.clone()), ids, Timing::default());
+    let store = Store::new(
+        Arc::<MemoryTable>::clone(&table),
+        Arc::new(clock.clone()),
+        ids,
+        Timing::default(),
+    );
     World { clock, table, store }
 }
 

@@ -137,12 +137,17 @@ impl Shard {
         act(&mut self.pool.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Settles what was used and leases anew, in one conditional write. What was used is forgotten
-    /// when the outcome stays unknown: its slots then come back late.
+    /// Settles what was used and leases anew, in one conditional write; when nothing is free it
+    /// gives the instant to ask again, and writes nothing. What was used is forgotten when the
+    /// outcome stays unknown: its slots then come back late.
     async fn refill(&self, store: &Store) -> Result<Option<i64>, StoreError> {
         let _one_at_a_time = self.refill.lock().await;
-        if self.pool(|pool| pool.has_slots(instant(store.now()))) {
+        let now = instant(store.now());
+        if self.pool(|pool| pool.has_slots(now)) {
             return Ok(None);
+        }
+        if let Some(until) = self.pool(|pool| pool.quiet(now)) {
+            return Ok(Some(until));
         }
         let (returned, want) = self.pool(Pool::close);
         let id = store.write_id();
@@ -153,28 +158,29 @@ impl Shard {
             }
             let skew = super::slots::millis(store.timing().skew);
             let ask = Ask { id: id.0.clone(), want, now: instant(store.now()), skew };
-            let granted = slots.lease(&ask, &self.limit);
+            let grant = match slots.lease(&ask, &self.limit) {
+                Granted::Slots(grant) => grant,
+                Granted::Wait { until } => {
+                    self.pool(|pool| {
+                        pool.keep(returned);
+                        pool.wait(until);
+                    });
+                    return Ok(Some(until));
+                }
+            };
             match self.write(store, &slots, expect, &id).await {
-                Ok(()) => return Ok(self.opened(granted)),
+                Ok(()) => {}
                 Err(StoreError::Table(TableError::Contended { current, .. })) => {
                     let leased = |slots: Slots| slots.leases.iter().any(|l| l.id == id.0);
                     let ours = current.as_deref().map(crate::row::decode).transpose()?;
-                    if ours.is_some_and(leased) {
-                        return Ok(self.opened(granted));
+                    if !ours.is_some_and(leased) {
+                        continue;
                     }
                 }
                 Err(error) => return Err(error),
             }
-        }
-    }
-
-    fn opened(&self, granted: Granted) -> Option<i64> {
-        match granted {
-            Granted::Wait { until } => Some(until),
-            Granted::Slots(grant) => {
-                self.pool(|pool| pool.open(grant));
-                None
-            }
+            self.pool(|pool| pool.open(grant));
+            return Ok(None);
         }
     }
 
@@ -200,7 +206,7 @@ impl Shard {
 
     /// Stops everyone until then.
     async fn pause(&self, store: &Store, until: i64) -> Result<(), StoreError> {
-        self.pool(|pool| pool.pause(until));
+        self.pool(|pool| pool.wait(until));
         loop {
             let (mut slots, expect) = self.read(store).await?;
             if slots.paused >= Some(until) {

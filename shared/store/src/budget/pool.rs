@@ -14,7 +14,7 @@ const FIRST: usize = 8;
 pub(super) type Returned = BTreeMap<String, Vec<(u8, i64)>>;
 
 /// The slot of one call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket {
     lease: String,
     slot: u8,
@@ -28,7 +28,7 @@ pub(super) struct Pool {
     used: usize,
     want: usize,
     returned: Returned,
-    paused: Option<i64>,
+    quiet: Option<i64>,
 }
 
 /// What a caller does next.
@@ -50,13 +50,13 @@ impl Pool {
             used: 0,
             want: FIRST,
             returned: BTreeMap::new(),
-            paused: None,
+            quiet: None,
         }
     }
 
     /// Takes a slot, if there is one that may be used at this instant.
     pub(super) fn step(&mut self, now: i64) -> Step {
-        if let Some(until) = self.paused.filter(|until| *until > now) {
+        if let Some(until) = self.quiet(now) {
             return Step::Wait { until };
         }
         let Some(grant) = &self.grant else { return Step::Lease };
@@ -103,7 +103,20 @@ impl Pool {
         self.grant = Some(grant);
     }
 
-    pub(super) fn pause(&mut self, until: i64) {
-        self.paused = self.paused.max(Some(until));
+    /// What could not be settled yet.
+    pub(super) fn keep(&mut self, returned: Returned) {
+        for (lease, slots) in returned {
+            self.returned.entry(lease).or_default().extend(slots);
+        }
+    }
+
+    /// Until when there is nothing to be had, if so.
+    pub(super) fn quiet(&self, now: i64) -> Option<i64> {
+        self.quiet.filter(|until| *until > now)
+    }
+
+    /// Nothing is to be had, or the provider asked for a pause, until then.
+    pub(super) fn wait(&mut self, until: i64) {
+        self.quiet = self.quiet.max(Some(until));
     }
 }

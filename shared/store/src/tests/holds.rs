@@ -25,7 +25,7 @@ async fn a_worker_whose_lease_was_taken_over_changes_nothing() {
     let slow = world.held(&key, "a").await;
     let plan = world.plan(&slow, Purpose::Incremental).await;
     let slice = day("2026-02-27T00:00:00Z");
-    slow.expand(&plan, &Map::new(), &[slice.clone()]).await.unwrap();
+    slow.expand(&plan, &Map::new(), std::slice::from_ref(&slice)).await.unwrap();
     world.clock.advance(Duration::from_mins(2));
     let next = world.held(&key, "b").await;
     let before = world.table.items();

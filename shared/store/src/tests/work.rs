@@ -45,7 +45,7 @@ async fn a_partition_gets_its_slices_once_a_plan() {
     let hold = world.held(&key, "a").await;
     let plan = world.plan(&hold, Purpose::Incremental).await;
     let slice = day("2026-02-27T00:00:00Z");
-    hold.expand(&plan, &Map::new(), &[slice.clone()]).await.unwrap();
+    hold.expand(&plan, &Map::new(), std::slice::from_ref(&slice)).await.unwrap();
     hold.commit(&plan, &slice, landed(1, "2026-02-27T09:00:00Z")).await.unwrap();
     hold.expand(&plan, &Map::new(), &[slice]).await.unwrap();
     let (open, _) = world.store.open_slices(&key, &plan.id, None, 10).await.unwrap();
@@ -83,7 +83,7 @@ async fn a_commit_is_unpublished_until_its_object_is_noted() {
     let hold = world.held(&key, "a").await;
     let plan = world.plan(&hold, Purpose::Incremental).await;
     let slice = day("2026-02-27T00:00:00Z");
-    hold.expand(&plan, &Map::new(), &[slice.clone()]).await.unwrap();
+    hold.expand(&plan, &Map::new(), std::slice::from_ref(&slice)).await.unwrap();
     hold.commit(&plan, &slice, landed(1, "2026-02-27T09:00:00Z")).await.unwrap();
     let (waiting, _) = world.store.unpublished_of(&key, None).await.unwrap();
     assert_eq!(waiting.len(), 1);
@@ -108,7 +108,7 @@ async fn refresh(world: &World, key: &StreamKey, name: &str, rows: u64) -> Refre
         window: None,
         ..day("2026-02-27T00:00:00Z")
     };
-    hold.expand(&plan, &Map::new(), &[slice.clone()]).await.unwrap();
+    hold.expand(&plan, &Map::new(), std::slice::from_ref(&slice)).await.unwrap();
     hold.expanded(&mut plan).await.unwrap();
     hold.commit(&plan, &slice, landed(rows, "2026-02-27T09:00:00Z")).await.unwrap();
     let refreshed = hold.finish(&plan, 0.5).await.unwrap().unwrap();
