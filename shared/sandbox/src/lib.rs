@@ -1,1 +1,33 @@
 //! Providers that behave like the real ones: Rutter, Metrc, Stashstock.
+//!
+//! One seeded [`World`] lies behind all of them and outlives the process, so that a pipeline can
+//! be run, stopped and run again against it. The admin endpoints under `/__admin/` give the truth
+//! row by row, let the world go on, and make providers misbehave in the ways that real ones do.
+//!
+//! Accounts and their keys are constants ([`accounts`]); they open nothing else.
+
+mod account;
+mod admin;
+mod dice;
+mod fault;
+mod generate;
+mod journal;
+mod json;
+mod limiter;
+mod metrc;
+mod params;
+mod rutter;
+mod server;
+mod stashstock;
+mod tick;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use account::{
+    Account, Credentials, Facility, Organisation, Stamps, Stream, UnknownName, Weight, accounts,
+};
+pub use fault::{Fault, Switch};
+pub use server::{Running, serve};
+pub use world::{Change, Seed, Size, World, WorldError};
