@@ -131,7 +131,7 @@ impl Dialect {
                 parts = "json_extract(line, '$[\"parts\"]')",
             ),
             Self::Sqlite => "SELECT tenant, connection, json_text(value, 'key') AS object, \
-                 max(started) AS started\n  \
+                 max(started) AS started, max(json_text(value, 'sha256')) AS sha256\n  \
                  FROM visible, json_each(line, '$.parts')\n  \
                  GROUP BY 1, 2, 3"
                 .to_owned(),
@@ -263,6 +263,12 @@ fn columns(table: &StreamTable, dialect: &Dialect) -> String {
         .map(|column| format!("  {} AS {}", dialect.value("record", column), name(&column.name)));
     let own = own.iter().map(|(from, to)| format!("  {from} AS {to}"));
     fields.chain(own).collect::<Vec<_>>().join(",\n")
+}
+
+/// The query of the landing objects that the views read, with the digests that their commits
+/// give (`object`, `sha256`); for SQLite, whose tables are filled from them.
+pub fn visible_objects_sql(table: &StreamTable) -> String {
+    format!("{}\nSELECT object, sha256 FROM parts", relations(table, &Dialect::Sqlite))
 }
 
 /// The query of the latest-row view.
