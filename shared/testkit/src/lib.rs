@@ -13,18 +13,26 @@
 //! }
 //! ```
 //!
+//! [`Faulty`] puts a port behind a [`Gate`] that fails chosen calls; [`Faults`] counts the calls of
+//! all ports and fails the n-th, for crash sweeps. [`sim`] makes whole worlds out of a seed.
+//!
 //! Nothing here is for production: clauses panic when they do not hold.
 
 mod clock;
+mod faulty;
 mod kept;
 mod memory;
 pub mod object_store;
 pub mod queue;
 pub mod scheduler;
 pub mod secrets;
+pub mod sim;
 pub mod table;
 
 pub use clock::{ManualClock, SeededIds};
+pub use faulty::{Call, Fault, Faults, Faulty, Gate, Passage, Side};
 pub use kept::Kept;
-pub use memory::{MemoryQueue, MemoryScheduler, MemorySecrets, MemoryStore, MemoryTable};
+pub use memory::{
+    MemoryMetrics, MemoryQueue, MemoryScheduler, MemorySecrets, MemoryStore, MemoryTable,
+};
 pub use queue::QueuePair;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use ports::{
-    Clock, DELIVERY_LIMIT, LONGEST_DELAY, Message, Queue, QueueError, REASON, Received,
+    Clock, DELIVERY_LIMIT, Ids, LONGEST_DELAY, Message, Queue, QueueError, REASON, Received,
     carried_reason, check_message,
 };
 
@@ -23,6 +23,7 @@ pub struct MemoryQueue {
     clock: Arc<dyn Clock>,
     letters: Mutex<Letters>,
     dead: Option<Arc<Self>>,
+    disorder: Option<(Arc<dyn Ids>, Duration)>,
 }
 
 #[derive(Debug, Default)]
@@ -41,8 +42,16 @@ struct Letter {
 impl MemoryQueue {
     /// An empty queue that hides and delays by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let dead = Self { clock: Arc::clone(&clock), letters: Mutex::default(), dead: None };
-        Self { clock, letters: Mutex::default(), dead: Some(Arc::new(dead)) }
+        let (dead_clock, disorder) = (Arc::clone(&clock), None);
+        let dead = Self { clock: dead_clock, letters: Mutex::default(), dead: None, disorder };
+        Self { clock, letters: Mutex::default(), dead: Some(Arc::new(dead)), disorder: None }
+    }
+
+    /// Hands out messages in any order, and each up to this much later.
+    #[must_use]
+    pub fn disorderly(mut self, ids: Arc<dyn Ids>, delay: Duration) -> Self {
+        self.disorder = Some((ids, delay));
+        self
     }
 
     /// Where its dead letters go; a dead-letter queue's own are its messages.
@@ -63,7 +72,8 @@ impl MemoryQueue {
     fn push(&self, message: Message) {
         let now = self.clock.now();
         let asked = message.not_before.unwrap_or(now);
-        let visible = asked.clamp(now, now + LONGEST_DELAY);
+        let delay = self.disorder.as_ref().map(|(ids, delay)| delay.mul_f64(ids.chance()));
+        let visible = asked.clamp(now, now + LONGEST_DELAY) + delay.unwrap_or_default();
         let mut letters = locked(&self.letters);
         letters.sent += 1;
         let number = letters.sent;
@@ -75,7 +85,8 @@ impl MemoryQueue {
         let mut taken = Vec::new();
         let mut letters = locked(&self.letters);
         while taken.len() < max {
-            let Some(number) = letters.next(now, &taken) else { break };
+            let chance = self.disorder.as_ref().map(|(ids, _)| ids.chance());
+            let Some(number) = letters.next(now, &taken, chance) else { break };
             let Some(letter) = letters.waiting.get_mut(&number) else { break };
             if letter.receives >= DELIVERY_LIMIT
                 && let Some(dead) = &self.dead
@@ -103,17 +114,31 @@ impl MemoryQueue {
 }
 
 impl Letters {
-    /// The oldest visible message of the group that has the fewest in work.
-    fn next(&self, now: Timestamp, taken: &[Received]) -> Option<u64> {
+    /// The oldest visible message of the group that has the fewest in work, or any one.
+    fn next(&self, now: Timestamp, taken: &[Received], chance: Option<f64>) -> Option<u64> {
         let mut in_work: BTreeMap<&str, usize> = BTreeMap::new();
         for letter in self.waiting.values().filter(|l| l.visible > now && l.receives > 0) {
             *in_work.entry(&letter.message.group).or_default() += 1;
         }
         let again = |number: u64| taken.iter().any(|each| each.id == number.to_string());
         let visible = self.waiting.iter().filter(|(n, l)| l.visible <= now && !again(**n));
+        if let Some(chance) = chance {
+            let numbers: Vec<u64> = visible.map(|(number, _)| *number).collect();
+            return pick(&numbers, chance);
+        }
         let load = |letter: &Letter| in_work.get(letter.message.group.as_str()).copied();
         visible.min_by_key(|(n, l)| (load(l).unwrap_or_default(), **n)).map(|(n, _)| *n)
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a place in a short list"
+)]
+fn pick(numbers: &[u64], chance: f64) -> Option<u64> {
+    numbers.get((chance * numbers.len() as f64) as usize).copied()
 }
 
 fn receipt(number: u64, letter: &Letter) -> String {

@@ -15,7 +15,7 @@ use crate::clock::{ManualClock, locked};
 #[derive(Debug)]
 pub struct MemoryTable {
     clock: Arc<dyn Clock>,
-    rows: Mutex<Rows>,
+    rows: Arc<Mutex<Rows>>,
 }
 
 #[derive(Debug, Default)]
@@ -27,7 +27,13 @@ struct Rows {
 impl MemoryTable {
     /// An empty table that judges expiry by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, rows: Mutex::default() }
+        Self { clock, rows: Arc::default() }
+    }
+
+    /// The same rows, with expiry judged by another clock.
+    #[must_use]
+    pub fn seen_by(&self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, rows: Arc::clone(&self.rows) }
     }
 
     /// All live items, in order of their keys.
