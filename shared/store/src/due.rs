@@ -9,7 +9,7 @@ use crate::head::{Head, turn};
 use crate::key::{SHARDS, due_partition};
 use crate::repository::{Paging, later};
 use crate::row::{decode, put, remove};
-use crate::{Listed, Store, StoreError, StreamKey};
+use crate::{Listed, Partition, Store, StoreError, StreamKey, partition_digest};
 
 /// Most doublings of the time after which an unanswered claim comes back.
 const DOUBLINGS: u32 = 6;
@@ -55,6 +55,28 @@ impl Store {
         writes.push(put(key.listed(), &listed)?);
         match self.write(&writes, &self.write_id()).await {
             Ok(_) | Err(TableError::Contended { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes over a stream that another system has pulled up to an instant: its first run goes on
+    /// from there. Gives whether it did; a stream that is known stays as it is.
+    pub async fn adopt(
+        &self,
+        key: &StreamKey,
+        source: &SourceName,
+        resume: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let due = Some(self.now());
+        let head = Head { resume: Some(resume), ..Head::new(source.clone(), due) };
+        let partition = Partition { resume: Some(resume), ..Partition::default() };
+        let mut writes = turn(key, None, &head)?;
+        let listed = Listed { key: key.clone(), source: source.clone() };
+        writes.push(put(key.listed(), &listed)?);
+        writes.push(put(key.part(&partition_digest(&partition.key)), &partition)?);
+        match self.write(&writes, &self.write_id()).await {
+            Ok(_) => Ok(true),
+            Err(TableError::Contended { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }

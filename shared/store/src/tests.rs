@@ -170,6 +170,19 @@ async fn the_due_index_holds_each_stream_once_at_the_instant_of_its_head() {
 }
 
 #[tokio::test]
+async fn a_stream_is_adopted_once_and_goes_on_where_the_other_system_stopped() {
+    let world = world();
+    let (key, source) = (stream("orders"), "rutter".parse().unwrap());
+    let (first, later) = (at("2022-01-01T00:00:00Z"), at("2023-01-01T00:00:00Z"));
+    assert!(world.store.adopt(&key, &source, first).await.unwrap());
+    assert!(!world.store.adopt(&key, &source, later).await.unwrap());
+    let (head, _) = world.store.head(&key).await.unwrap().unwrap();
+    let digest = partition_digest(&Map::new());
+    let partition = world.store.partition(&key, &digest).await.unwrap().unwrap();
+    assert_eq!((head.resume, partition.resume), (Some(first), Some(first)));
+}
+
+#[tokio::test]
 async fn a_forgotten_stream_leaves_no_row_that_schedules_find() {
     let world = world();
     let key = world.enrolled("orders").await;
