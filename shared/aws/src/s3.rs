@@ -16,8 +16,8 @@ use ports::{Attributes, ETag, Listing, Meta, Object, ObjectError, ObjectStore, c
 use crate::config::Aws;
 use crate::error::{Meaning, failure};
 
-/// What S3 calls the type of an object that was given none.
-const NO_TYPE: &str = "binary/octet-stream";
+/// What the SDK and S3 call the type of an object that was given none.
+const NO_TYPE: [&str; 2] = ["application/octet-stream", "binary/octet-stream"];
 
 /// A bucket.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl S3Store {
         Self { aws, bucket }
     }
 
-    /// `if_free` puts only under a free key.
+    /// Puts, under a condition (`If-None-Match`) or none.
     async fn write(
         &self,
         key: &ObjectKey,
@@ -171,7 +171,7 @@ fn attributes(
     metadata: Option<std::collections::HashMap<String, String>>,
 ) -> Attributes {
     Attributes {
-        content_type: content_type.filter(|kind| kind != NO_TYPE),
+        content_type: content_type.filter(|kind| !NO_TYPE.contains(&kind.as_str())),
         content_encoding: content_encoding.filter(|encoding| !encoding.is_empty()),
         metadata: metadata.unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>(),
     }

@@ -14,7 +14,7 @@ use aws_sdk_sqs::types::{
 use jiff::Timestamp;
 use ports::{
     Clock, GROUP, LONGEST_DELAY, Message, NOT_BEFORE, Queue, QueueError, REASON, Received,
-    check_message,
+    carried_reason, check_message,
 };
 
 use crate::config::Aws;
@@ -25,9 +25,6 @@ const BATCH: usize = 10;
 
 /// Most bytes of one batch: SQS counts its messages together.
 const BATCH_BYTES: usize = 256 * 1024;
-
-/// Longest reason kept beside a dead letter, in characters.
-const LONGEST_REASON: usize = 1000;
 
 /// Longest that a message can be hidden
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>).
@@ -189,7 +186,7 @@ impl Queue for SqsQueue {
             .queue_url(&self.urls.dead_letters)
             .message_body(&message.body)
             .message_attributes(GROUP, text(&message.group)?)
-            .message_attributes(REASON, text(&carried(reason))?);
+            .message_attributes(REASON, text(&carried_reason(reason))?);
         for (name, value) in message.attributes.iter().filter(|(name, _)| *name != REASON) {
             call = call.message_attributes(name, text(value)?);
         }
@@ -210,13 +207,6 @@ fn text(value: &str) -> Result<MessageAttributeValue, QueueError> {
         .string_value(value)
         .build()
         .map_err(|error| QueueError::Refused { reason: error.to_string() })
-}
-
-/// A reason as SQS takes it: not empty, not long, without control characters.
-fn carried(reason: &str) -> String {
-    let visible = reason.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let kept: String = visible.take(LONGEST_REASON).collect();
-    if kept.trim().is_empty() { "unknown".to_owned() } else { kept }
 }
 
 fn received(message: SqsMessage) -> Received {
