@@ -135,3 +135,6 @@ pub fn sqlite(table: &StreamTable) -> Vec<String> {
     let views = create_views(table, &Dialect::Sqlite, "CREATE VIEW");
     [landing, index, commits].into_iter().chain(views).collect()
 }
+
+#[cfg(test)]
+mod tests;

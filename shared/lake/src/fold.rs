@@ -153,3 +153,6 @@ fn row(line: &Line<'_>, seen: String, object: &ObjectKey) -> Row {
         record: line.record.get().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ impl Dialect {
         let record = "',\"record\":'";
         format!(
             "SELECT tenant, connection,\n    \
-               substr(\"$path\", {skip}) AS object,\n    \
+               substr(\"$path\", length({root}) + 1) AS object,\n    \
                {run} AS run,\n    \
                {request_start} AS request_start,\n    \
                {cursor} AS cursor,\n    \
@@ -108,7 +108,7 @@ impl Dialect {
                  length(line) - strpos(line, {record}) - 10) AS record\n  \
              FROM {table}\n  \
              WHERE {tenant} = tenant AND {connection} = connection",
-            skip = root.len() + 1,
+            root = literal(root),
             run = text("_run"),
             request_start = text("_request_start"),
             cursor = text("_cursor"),
@@ -261,7 +261,7 @@ fn columns(table: &StreamTable, dialect: &Dialect) -> String {
         .columns
         .iter()
         .map(|column| format!("  {} AS {}", dialect.value("record", column), name(&column.name)));
-    let own = own.iter().map(|(from, to)| format!("  {from} AS {to}"));
+    let own = own.iter().map(|(from, to)| format!("  {from} AS {}", name(to)));
     fields.chain(own).collect::<Vec<_>>().join(",\n")
 }
 
