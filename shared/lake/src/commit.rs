@@ -4,8 +4,9 @@ use bytes::Bytes;
 use model::{Classify, ObjectKey, Retry, RunId, Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Sha256Hex;
 use crate::key::Attempt;
-use crate::part::{Part, Sha256Hex};
+use crate::part::Part;
 
 /// Version of the stored form; readers refuse others.
 const FORMAT: u32 = 1;
@@ -45,20 +46,12 @@ pub struct PartRef {
     pub bytes: u64,
     /// Digest of what is stored.
     pub sha256: Sha256Hex,
-    /// Digest of the records alone, metadata aside.
-    pub records: Sha256Hex,
 }
 
 impl PartRef {
     /// What a commit says of a part that was stored under this key.
     pub fn new(key: ObjectKey, part: &Part) -> Self {
-        Self {
-            key,
-            rows: part.rows,
-            bytes: part.body.len() as u64,
-            sha256: part.sha256.clone(),
-            records: part.records.clone(),
-        }
+        Self { key, rows: part.rows, bytes: part.body.len() as u64, sha256: part.sha256.clone() }
     }
 }
 
@@ -139,13 +132,6 @@ impl Commit {
             return Err(CommitError::Format { found: format });
         }
         Ok(serde_json::from_slice(text)?)
-    }
-
-    /// Digest of all records in order, metadata aside: equal when two attempts of a slice saw
-    /// the same rows cut into the same parts.
-    pub fn records_digest(&self) -> Sha256Hex {
-        let digests: Vec<&str> = self.parts.iter().map(|part| part.records.as_str()).collect();
-        Sha256Hex::of(digests.join("\n").as_bytes())
     }
 }
 

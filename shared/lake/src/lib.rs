@@ -5,6 +5,7 @@
 
 pub mod commit;
 pub mod ddl;
+mod digest;
 mod fold;
 pub mod key;
 pub mod line;
@@ -13,11 +14,12 @@ pub mod table;
 pub mod view;
 
 pub use commit::{Commit, CommitError, Generation, Mode, PartRef};
+pub use digest::{DigestError, RecordsDigest, Sha256Hex};
 pub use fold::{Row, latest_rows};
 pub use key::{
     Attempt, CommitKey, KeyFault, LandingKey, Month, PartitionDigest, SliceStart, commits_prefix,
     landing_prefix,
 };
 pub use line::{Line, LineContext, LineError, LineHeader, RowKey};
-pub use part::{Codec, Limits, LineReader, Part, PartWriter, ReadError, Sha256Hex, WriteError};
+pub use part::{Codec, Limits, LineReader, Part, PartWriter, ReadError, WriteError};
 pub use table::{Column, Kind, StreamTable};

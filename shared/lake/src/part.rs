@@ -6,8 +6,8 @@ use bytes::Bytes;
 use flate2::write::GzEncoder;
 use model::CursorValue;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::digest::{RecordsDigest, Sha256Hex};
 use crate::line::{LineHeader, RowKey, write_line, write_tombstone};
 
 mod read;
@@ -48,33 +48,6 @@ impl Codec {
     }
 }
 
-/// A digest, as 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Sha256Hex(String);
-
-impl Sha256Hex {
-    /// The digest of these bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self::from_hasher(Sha256::new_with_prefix(bytes))
-    }
-
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn from_hasher(hasher: Sha256) -> Self {
-        use std::fmt::Write as _;
-
-        let digits = hasher.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-            debug_assert!(write!(text, "{byte:02x}").is_ok(), "a string takes all text");
-            text
-        });
-        Self(digits)
-    }
-}
-
 /// A finished part: one landing object's body and what its commit says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
@@ -84,8 +57,9 @@ pub struct Part {
     pub rows: u64,
     /// Digest of what is stored.
     pub sha256: Sha256Hex,
-    /// Digest of the records alone, in order: equal when a later attempt saw the same rows.
-    pub records: Sha256Hex,
+    /// What the records say, metadata aside. Merged over the parts of an attempt it is equal when
+    /// a later attempt saw the same rows.
+    pub records: RecordsDigest,
 }
 
 /// A codec that failed; compressors into memory have no reason to.
@@ -111,7 +85,7 @@ pub struct PartWriter {
     sink: Sink,
     rows: u64,
     content: usize,
-    records: Sha256,
+    records: RecordsDigest,
 }
 
 /// A part's content is at most this many times its limit, however well it compresses: readers
@@ -127,7 +101,7 @@ impl PartWriter {
     /// An empty part that is full at about `limit` stored bytes.
     pub fn new(codec: Codec, limit: usize) -> Result<Self, WriteError> {
         let sink = Sink::new(codec)?;
-        Ok(Self { codec, limit, sink, rows: 0, content: 0, records: Sha256::new() })
+        Ok(Self { codec, limit, sink, rows: 0, content: 0, records: RecordsDigest::default() })
     }
 
     /// Adds a record's line.
@@ -163,8 +137,7 @@ impl PartWriter {
         let end = lines.len();
         let value = (end - 2).checked_sub(length).and_then(|from| lines.get(from..end - 2));
         debug_assert!(value.is_some(), "a line ends in its value, a brace and a line break");
-        self.records.update(value.unwrap_or_default());
-        self.records.update(b"\n");
+        self.records.add(value.unwrap_or_default());
         self.content += end - start;
         self.rows += 1;
         self.sink.drain(PIECE)
@@ -186,12 +159,12 @@ impl PartWriter {
             return Ok(None);
         }
         let sink = std::mem::replace(&mut self.sink, Sink::new(self.codec)?);
-        let records = std::mem::replace(&mut self.records, Sha256::new());
+        let records = std::mem::take(&mut self.records);
         let rows = std::mem::take(&mut self.rows);
         self.content = 0;
         let body = Bytes::from(sink.into_body()?);
         let sha256 = Sha256Hex::of(&body);
-        Ok(Some(Part { body, rows, sha256, records: Sha256Hex::from_hasher(records) }))
+        Ok(Some(Part { body, rows, sha256, records }))
     }
 }
 

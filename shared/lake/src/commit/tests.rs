@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::digest::RecordsDigest;
 use crate::key::tests::{any_attempt, attempt};
 use crate::part::Codec;
 
@@ -14,7 +15,7 @@ fn commit() -> Commit {
         body: Bytes::from_static(b"{}\n"),
         rows: 1,
         sha256: Sha256Hex::of(b"{}\n"),
-        records: Sha256Hex::of(b"{}"),
+        records: RecordsDigest::default(),
     };
     let key = attempt.clone().part(1, Codec::Plain).render().unwrap();
     Commit {
