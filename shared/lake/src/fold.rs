@@ -50,8 +50,9 @@ pub fn latest_rows(
     Ok(all)
 }
 
-/// Landing objects that count, with the start of the last attempt that names each.
-fn visible_parts(commits: &[&Commit]) -> BTreeMap<ObjectKey, Timestamp> {
+/// The landing objects of one tenant's connection that its views read, from all its commit
+/// objects, with the start of the last attempt that names each.
+pub fn visible_parts(commits: &[&Commit]) -> BTreeMap<ObjectKey, Timestamp> {
     let whole = last_whole_generation(commits);
     let mut parts = BTreeMap::new();
     for commit in commits {

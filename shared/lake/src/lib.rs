@@ -3,6 +3,7 @@
 //! Everything here is a pure function of bytes and names; what reads and writes objects is
 //! elsewhere. A landing object becomes data only when a commit names it.
 
+mod absent;
 pub mod commit;
 pub mod ddl;
 mod digest;
@@ -13,13 +14,14 @@ pub mod part;
 pub mod table;
 pub mod view;
 
+pub use absent::Absent;
 pub use commit::{Commit, CommitError, Generation, Mode, PartRef};
 pub use digest::{DigestError, RecordsDigest, Sha256Hex};
-pub use fold::{Row, latest_rows};
+pub use fold::{Row, latest_rows, visible_parts};
 pub use key::{
     Attempt, CommitKey, KeyFault, LandingKey, Month, PartitionDigest, SliceStart, commits_prefix,
     landing_prefix,
 };
-pub use line::{Line, LineContext, LineError, LineHeader, RowKey};
+pub use line::{Line, LineContext, LineError, LineHeader, RowKey, write_line, write_tombstone};
 pub use part::{Codec, Limits, LineReader, Part, PartWriter, ReadError, WriteError};
 pub use table::{Column, Kind, StreamTable};

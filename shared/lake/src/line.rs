@@ -127,6 +127,11 @@ impl RowKey {
         String::from_utf8(out).ok().map(Self)
     }
 
+    /// The key as a tombstone has it.
+    pub(crate) fn written(key: &RawValue) -> Self {
+        Self(key.get().to_owned())
+    }
+
     /// The JSON object.
     pub fn as_str(&self) -> &str {
         &self.0
