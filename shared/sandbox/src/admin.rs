@@ -1,6 +1,7 @@
 //! The endpoints under `/__admin`: the truth, the world's course, and trouble on demand.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -32,6 +33,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/rows/{account}/{stream}/{id}/recreate", post(recreate))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/limits", post(limits))
+        .route("/latency", post(latency))
         .route("/metrc", post(personality))
         .route("/requests", get(requests).delete(clear_requests))
 }
@@ -211,6 +213,17 @@ async fn limits(
 ) -> Result<StatusCode, Refusal> {
     let enforced = flag(&Params::of(query.as_deref()), "enforced")?;
     shared.limiter.enforce(enforced.unwrap_or(true));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `?millis=50`: what every call to a provider takes at least.
+async fn latency(
+    State(shared): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Refusal> {
+    let params = Params::of(query.as_deref());
+    let millis = params.get("millis").unwrap_or("0").parse().map_err(bad)?;
+    shared.latency.store(millis, Ordering::SeqCst);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -140,6 +140,11 @@ pub(crate) async fn observe(
     }
     shared.journal.begin();
     let at = shared.now();
+    match shared.latency.load(Ordering::SeqCst) {
+        // Calls that have come meanwhile are under way too.
+        0 => tokio::task::yield_now().await,
+        millis => shared.world.clock().sleep(Duration::from_millis(millis)).await,
+    }
     let response = next.run(request).await;
     let caller = response.extensions().get::<Caller>().cloned();
     let (account, scope) = caller.map_or((None, None), |caller| (caller.account, caller.scope));

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 
 use axum::Router;
@@ -27,6 +28,8 @@ pub(crate) struct Sandbox {
     pub(crate) journal: Journal,
     pub(crate) limiter: Limiter,
     pub(crate) faults: Faults,
+    /// Milliseconds that every call to a provider takes at least.
+    pub(crate) latency: AtomicU64,
     pub(crate) personality: std::sync::RwLock<Personality>,
     /// Held shared by reads of rows, alone by changes.
     pub(crate) gate: RwLock<()>,
@@ -69,6 +72,7 @@ fn router(world: World) -> Router {
         journal: Journal::default(),
         limiter: Limiter::default(),
         faults: Faults::default(),
+        latency: AtomicU64::new(0),
         personality: std::sync::RwLock::default(),
         gate: RwLock::new(()),
     });

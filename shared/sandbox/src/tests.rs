@@ -1,6 +1,7 @@
 //! The sandbox over real HTTP.
 
 mod metrc;
+mod pipeline;
 mod rutter;
 mod stashstock;
 mod trouble;

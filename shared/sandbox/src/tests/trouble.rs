@@ -94,6 +94,11 @@ fn a_slow_answer_still_comes() {
     assert!(entries[0]["milliseconds"].as_i64().unwrap() >= 60_000);
     assert_eq!(entries[0]["account"], "bluebird-shop");
     assert!(!entries.to_string().contains("token-51c2"));
+    let summary = place.admin("GET", "/requests").json()["summary"].clone();
+    assert_eq!(
+        (summary["peak_concurrency"].as_i64(), summary["calls"].as_i64()),
+        (Some(1), Some(1))
+    );
     place.admin("DELETE", "/requests");
     assert_eq!(place.admin("GET", "/requests").json()["summary"]["calls"], 0);
 }
