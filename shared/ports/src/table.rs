@@ -99,6 +99,42 @@ impl Write {
             Self::Put { key, .. } | Self::Delete { key, .. } | Self::Check { key, .. } => key,
         }
     }
+
+    /// What it demands of the item that stands there.
+    pub fn expect(&self) -> &Expect {
+        match self {
+            Self::Put { expect, .. } | Self::Delete { expect, .. } | Self::Check { expect, .. } => {
+                expect
+            }
+        }
+    }
+
+    /// Whether its demand is met by what stands there: the live item, or nothing.
+    pub fn is_met_by(&self, current: Option<&Item>) -> bool {
+        match (self.expect(), current) {
+            (Expect::Any, _) | (Expect::Absent, None) => true,
+            (Expect::Absent, Some(_)) => false,
+            (Expect::Version(wanted), Some(item)) => item.version == *wanted,
+            (Expect::Version(_), None) => matches!(self, Self::Delete { .. }),
+        }
+    }
+
+    /// Whether a transaction whose demands are not met has happened already: every item that it
+    /// puts stands there as it put it. `stands` gives the version of the live item at a key.
+    pub fn have_happened<E>(
+        writes: &[Self],
+        write: &WriteId,
+        stands: impl Fn(&Key) -> Result<Option<Version>, E>,
+    ) -> Result<bool, E> {
+        let mut puts = 0;
+        for key in writes.iter().filter(|each| matches!(each, Self::Put { .. })).map(Self::key) {
+            puts += 1;
+            if stands(key)?.is_none_or(|version| version.0 != write.0) {
+                return Ok(false);
+            }
+        }
+        Ok(puts > 0)
+    }
 }
 
 /// A range of sort keys.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ports::{
-    Clock, Direction, Expect, Item, Key, Page, Query, SortRange, Table, TableError, Version, Write,
+    Clock, Direction, Item, Key, Page, Query, SortRange, Table, TableError, Version, Write,
     WriteId, check_key, check_query, check_writes,
 };
 
@@ -53,30 +53,6 @@ fn live(item: &Item, now: jiff::Timestamp) -> bool {
     item.expires.is_none_or(|until| now < until)
 }
 
-fn demanded(write: &Write) -> &Expect {
-    match write {
-        Write::Put { expect, .. } | Write::Delete { expect, .. } | Write::Check { expect, .. } => {
-            expect
-        }
-    }
-}
-
-fn holds(write: &Write, current: Option<&Item>) -> bool {
-    match (demanded(write), current) {
-        (Expect::Any, _) | (Expect::Absent, None) => true,
-        (Expect::Absent, Some(_)) => false,
-        (Expect::Version(wanted), Some(item)) => item.version == *wanted,
-        (Expect::Version(_), None) => matches!(write, Write::Delete { .. }),
-    }
-}
-
-/// Whether the transaction has happened already: all that it puts stands there as it put it.
-fn happened(writes: &[Write], version: &Version, find: impl Fn(&Key) -> Option<Item>) -> bool {
-    let mut puts = writes.iter().filter(|write| matches!(write, Write::Put { .. })).peekable();
-    puts.peek().is_some()
-        && puts.all(|put| find(put.key()).is_some_and(|item| item.version == *version))
-}
-
 #[async_trait]
 impl Table for MemoryTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
@@ -111,8 +87,9 @@ impl Table for MemoryTable {
         let find = |key: &Key| rows.items.get(key).filter(|item| live(item, now)).cloned();
         for each in writes {
             let current = find(each.key());
-            if !holds(each, current.as_ref()) {
-                if happened(writes, &version, find) {
+            if !each.is_met_by(current.as_ref()) {
+                let stands = |key: &Key| Ok::<_, TableError>(find(key).map(|item| item.version));
+                if Write::have_happened(writes, write, stands)? {
                     return Ok(version);
                 }
                 let current = current.map(Box::new);
