@@ -1,0 +1,83 @@
+use super::*;
+use crate::value::Value;
+
+#[track_caller]
+fn check(format: &str, text: &str, instant: &str) {
+    let at = Format::new(format).parse_text(text).unwrap();
+    assert_eq!(at.instant().unwrap(), instant.parse().unwrap());
+}
+
+#[test]
+fn texts_are_read_by_their_format() {
+    check("%Y-%m-%dT%H:%M:%S.%fZ", "2024-01-02T03:04:05.678Z", "2024-01-02T03:04:05.678Z");
+    check("%Y-%m-%dT%H:%M:%S%z", "2024-01-02T03:04:05+02:00", "2024-01-02T01:04:05Z");
+    check("%Y-%m-%dT%H:%M:%S%z", "2024-01-02T03:04:05Z", "2024-01-02T03:04:05Z");
+    check("%Y-%m-%dT%H:%M:%S%z", "2024-01-02T03:04:05-0330", "2024-01-02T06:34:05Z");
+    check("%Y-%m-%d", "2024-1-2", "2024-01-02T00:00:00Z");
+    check("%d%m%Y", "1112024", "2024-01-11T00:00:00Z");
+    check("%s", "1700000000", "2023-11-14T22:13:20Z");
+    check("%ms", "1700000000123", "2023-11-14T22:13:20.123Z");
+    check("%s_as_float", "1700000000.5", "2023-11-14T22:13:20.5Z");
+    check("%epoch_microseconds", "1700000000123456", "2023-11-14T22:13:20.123456Z");
+    check("%Y-%m-%dT%H:%M:%S.%_msZ", "2024-01-02T03:04:05.678Z", "2024-01-02T03:04:05.678Z");
+    check("%b %d, %Y %I:%M %p", "jan 5, 2024 12:30 AM", "2024-01-05T00:30:00Z");
+    check("%Y%j", "2024060", "2024-02-29T00:00:00Z");
+}
+
+#[test]
+fn texts_of_another_format_are_refused() {
+    for (format, text) in [
+        ("%Y-%m-%d", "2024-02-30"),
+        ("%Y-%m-%d", "2024-01-02T00:00:00Z"),
+        ("%Y-%m-%dT%H:%M:%SZ", "2024-01-02T03:04:05.678Z"),
+        ("%f", "1234567"),
+        ("%s", "12.5"),
+        ("%S", "60"),
+        ("%q", "1"),
+    ] {
+        assert!(Format::new(format).parse_text(text).is_err(), "{format} {text}");
+    }
+}
+
+#[test]
+fn times_are_written_by_their_format() {
+    let at = DateTime::utc("2024-01-02T03:04:05.678901Z".parse().unwrap());
+    for (format, text) in [
+        ("%Y-%m-%dT%H:%M:%S.%f%z", "2024-01-02T03:04:05.678901+0000"),
+        ("%s", "1704164645"),
+        ("%ms", "1704164645678"),
+        ("%s_as_float", "1704164645.678901"),
+        ("%epoch_microseconds", "1704164645678901"),
+        ("%S.%_ms", "05.678"),
+        ("created_on:gt:%Y-%m-%dT%H:%M:%S%z", "created_on:gt:2024-01-02T03:04:05+0000"),
+    ] {
+        assert_eq!(Format::new(format).format(at), text);
+    }
+}
+
+#[test]
+fn months_follow_the_calendar() {
+    let at = DateTime::utc("2023-10-31T00:00:00Z".parse().unwrap());
+    let month = Period::parse("P1M").unwrap();
+    assert_eq!(at.plus(month).unwrap().to_string(), "2023-11-30 00:00:00+00:00");
+    let month_ago = at.minus(Period::parse("P1M1D").unwrap()).unwrap();
+    assert_eq!(month_ago.to_string(), "2023-09-29 00:00:00+00:00");
+    assert!(at.plus(Period::parse("P9000Y").unwrap()).is_err());
+}
+
+#[test]
+fn formats_whose_texts_sort_are_told_apart() {
+    assert!(Format::new("%Y-%m-%dT%H:%M:%S.%fZ").sorts());
+    assert!(Format::new("%Y-%m-%d").sorts());
+    assert!(!Format::new("%d/%m/%Y").sorts());
+    assert!(!Format::new("%s").sorts());
+    assert!(!Format::new("%Y-%m-%dT%H:%M:%S%z").sorts());
+}
+
+#[test]
+fn the_first_format_that_fits_reads_a_value() {
+    let formats = [Format::new("%Y-%m-%d"), Format::new("%ms")];
+    let at = Format::parse_any(&formats, &Value::from(1_700_000_000_123)).unwrap();
+    assert_eq!(at.microsecond(), 123_000);
+    assert!(Format::parse_any(&formats, &Value::from("x")).is_err());
+}

@@ -1,0 +1,491 @@
+//! Parses expressions, by the grammar of Jinja2.
+
+use std::sync::OnceLock;
+
+use super::ast::{Arguments, Binary, Comparison, Expr};
+use super::error::SyntaxError;
+use super::lexer::Token;
+use crate::value::{Number, Value};
+
+/// Deepest nesting of brackets and blocks.
+const MAX_DEPTH: usize = 64;
+/// Most operators, look-ups, calls and filters chained in one template.
+const MAX_LINKS: usize = 1_000;
+
+/// Reads tokens from first to last.
+pub(super) struct Parser {
+    tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    /// A token that was looked at beyond the next one.
+    ahead: Option<Token>,
+    depth: usize,
+    links: usize,
+}
+
+impl Parser {
+    pub(super) fn new(tokens: Vec<Token>) -> Self {
+        Self { tokens: tokens.into_iter().peekable(), ahead: None, depth: 0, links: 0 }
+    }
+
+    pub(super) fn peek(&mut self) -> Option<&Token> {
+        if self.ahead.is_some() { self.ahead.as_ref() } else { self.tokens.peek() }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Token> {
+        self.ahead.take().or_else(|| self.tokens.next())
+    }
+
+    pub(super) fn descend(&mut self) -> Result<(), SyntaxError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(SyntaxError::new(format!("nested deeper than {MAX_DEPTH}")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn ascend(&mut self) {
+        self.depth -= 1;
+    }
+
+    /// Counts one link of a chain, because each makes the tree deeper.
+    fn link(&mut self) -> Result<(), SyntaxError> {
+        self.links += 1;
+        if self.links > MAX_LINKS {
+            return Err(SyntaxError::new(format!("more than {MAX_LINKS} chained operations")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn unexpected(token: Option<&Token>) -> SyntaxError {
+        SyntaxError::new(match token {
+            None => "it ends too early".to_owned(),
+            Some(Token::Name(name)) => format!("unexpected `{name}`"),
+            Some(Token::Operator(operator)) => format!("unexpected `{operator}`"),
+            Some(Token::PrintEnd) => "unexpected `}}`".to_owned(),
+            Some(Token::BlockEnd) => "unexpected `%}`".to_owned(),
+            Some(_) => "unexpected literal".to_owned(),
+        })
+    }
+
+    pub(super) fn expect(&mut self, wanted: &Token) -> Result<(), SyntaxError> {
+        match self.next() {
+            Some(token) if token == *wanted => Ok(()),
+            other => Err(Self::unexpected(other.as_ref())),
+        }
+    }
+
+    pub(super) fn name(&mut self) -> Result<String, SyntaxError> {
+        match self.next() {
+            Some(Token::Name(name)) => Ok(name),
+            other => Err(Self::unexpected(other.as_ref())),
+        }
+    }
+
+    pub(super) fn skip_operator(&mut self, operator: &'static str) -> bool {
+        let found = self.peek() == Some(&Token::Operator(operator));
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    pub(super) fn skip_name(&mut self, name: &str) -> bool {
+        let found = self.at_name(name);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    fn at_name(&mut self, name: &str) -> bool {
+        matches!(self.peek(), Some(Token::Name(found)) if found == name)
+    }
+
+    /// Expressions separated by commas; without a comma, the expression itself.
+    pub(super) fn tuple(&mut self, before_if: bool) -> Result<Expr, SyntaxError> {
+        let mut items = Vec::new();
+        let mut is_tuple = false;
+        loop {
+            if !items.is_empty() {
+                if !self.skip_operator(",") {
+                    break;
+                }
+                is_tuple = true;
+            }
+            if matches!(
+                self.peek(),
+                None | Some(Token::PrintEnd | Token::BlockEnd | Token::Operator(")"))
+            ) {
+                break;
+            }
+            items.push(if before_if { self.or()? } else { self.expression()? });
+        }
+        match items.pop() {
+            Some(only) if !is_tuple => Ok(only),
+            None => Err(Self::unexpected(self.peek())),
+            last => {
+                items.extend(last);
+                Ok(Expr::Tuple(items))
+            }
+        }
+    }
+
+    /// One expression, conditional included.
+    pub(super) fn expression(&mut self) -> Result<Expr, SyntaxError> {
+        self.descend()?;
+        let mut value = self.or()?;
+        while self.skip_name("if") {
+            self.link()?;
+            let test = Box::new(self.or()?);
+            let otherwise =
+                if self.skip_name("else") { Some(Box::new(self.expression()?)) } else { None };
+            value = Expr::If { test, then: Box::new(value), otherwise };
+        }
+        self.ascend();
+        Ok(value)
+    }
+
+    fn or(&mut self) -> Result<Expr, SyntaxError> {
+        let mut left = self.and()?;
+        while self.skip_name("or") {
+            self.link()?;
+            left = Expr::Or(Box::new(left), Box::new(self.and()?));
+        }
+        Ok(left)
+    }
+
+    fn and(&mut self) -> Result<Expr, SyntaxError> {
+        let mut left = self.not()?;
+        while self.skip_name("and") {
+            self.link()?;
+            left = Expr::And(Box::new(left), Box::new(self.not()?));
+        }
+        Ok(left)
+    }
+
+    fn not(&mut self) -> Result<Expr, SyntaxError> {
+        if !self.skip_name("not") {
+            return self.comparison();
+        }
+        self.descend()?;
+        let inner = self.not()?;
+        self.ascend();
+        Ok(Expr::Not(Box::new(inner)))
+    }
+
+    fn comparison(&mut self) -> Result<Expr, SyntaxError> {
+        let first = self.sum()?;
+        let mut rest = Vec::new();
+        while let Some(comparison) = self.comparison_operator() {
+            rest.push((comparison, self.sum()?));
+        }
+        Ok(if rest.is_empty() { first } else { Expr::Compare(Box::new(first), rest) })
+    }
+
+    fn comparison_operator(&mut self) -> Option<Comparison> {
+        let operators = [
+            ("==", Comparison::Equal),
+            ("!=", Comparison::NotEqual),
+            ("<=", Comparison::LessOrEqual),
+            (">=", Comparison::GreaterOrEqual),
+            ("<", Comparison::Less),
+            (">", Comparison::Greater),
+        ];
+        for (text, comparison) in operators {
+            if self.skip_operator(text) {
+                return Some(comparison);
+            }
+        }
+        if self.skip_name("in") {
+            return Some(Comparison::In);
+        }
+        if self.at_name("not") && self.ahead.is_none() {
+            let not = self.next();
+            if self.skip_name("in") {
+                return Some(Comparison::NotIn);
+            }
+            self.ahead = not;
+        }
+        None
+    }
+
+    fn sum(&mut self) -> Result<Expr, SyntaxError> {
+        let mut left = self.concat()?;
+        loop {
+            let operator = match self.peek() {
+                Some(Token::Operator("+")) => Binary::Add,
+                Some(Token::Operator("-")) => Binary::Subtract,
+                _ => return Ok(left),
+            };
+            self.next();
+            self.link()?;
+            left = Expr::Binary(operator, Box::new(left), Box::new(self.concat()?));
+        }
+    }
+
+    fn concat(&mut self) -> Result<Expr, SyntaxError> {
+        let first = self.product()?;
+        let mut parts = Vec::new();
+        while self.skip_operator("~") {
+            parts.push(self.product()?);
+        }
+        if parts.is_empty() {
+            return Ok(first);
+        }
+        parts.insert(0, first);
+        Ok(Expr::Concat(parts))
+    }
+
+    fn product(&mut self) -> Result<Expr, SyntaxError> {
+        let mut left = self.power()?;
+        loop {
+            let operator = match self.peek() {
+                Some(Token::Operator("*")) => Binary::Multiply,
+                Some(Token::Operator("/")) => Binary::Divide,
+                Some(Token::Operator("//")) => Binary::FloorDivide,
+                Some(Token::Operator("%")) => Binary::Remainder,
+                _ => return Ok(left),
+            };
+            self.next();
+            self.link()?;
+            left = Expr::Binary(operator, Box::new(left), Box::new(self.power()?));
+        }
+    }
+
+    fn power(&mut self) -> Result<Expr, SyntaxError> {
+        let mut left = self.unary(true)?;
+        while self.skip_operator("**") {
+            self.link()?;
+            left = Expr::Binary(Binary::Power, Box::new(left), Box::new(self.unary(true)?));
+        }
+        Ok(left)
+    }
+
+    fn unary(&mut self, with_filter: bool) -> Result<Expr, SyntaxError> {
+        self.descend()?;
+        let node = if self.skip_operator("-") {
+            Expr::Negative(Box::new(self.unary(false)?))
+        } else if self.skip_operator("+") {
+            Expr::Positive(Box::new(self.unary(false)?))
+        } else {
+            self.primary()?
+        };
+        let node = self.postfix(node)?;
+        let node = if with_filter { self.filter_expression(node)? } else { node };
+        self.ascend();
+        Ok(node)
+    }
+
+    fn primary(&mut self) -> Result<Expr, SyntaxError> {
+        match self.next() {
+            Some(Token::Name(name)) => Ok(match name.as_str() {
+                "true" | "True" => Expr::Constant(Value::Bool(true)),
+                "false" | "False" => Expr::Constant(Value::Bool(false)),
+                "none" | "None" => Expr::Constant(Value::None),
+                _ => Expr::Name(name),
+            }),
+            Some(Token::Text(mut text)) => {
+                while let Some(Token::Text(more)) = self.peek() {
+                    text.push_str(more);
+                    self.next();
+                }
+                Ok(Expr::Constant(Value::from(text)))
+            }
+            Some(Token::Integer(literal)) => Number::python_integer(&literal)
+                .map(|n| Expr::Constant(Value::Number(n)))
+                .ok_or_else(|| SyntaxError::new("a broken number")),
+            Some(Token::Float(value)) => Ok(Expr::Constant(Value::from(value))),
+            Some(Token::Operator("(")) => self.parentheses(),
+            Some(Token::Operator("[")) => self.list(),
+            Some(Token::Operator("{")) => self.dict(),
+            other => Err(Self::unexpected(other.as_ref())),
+        }
+    }
+
+    fn parentheses(&mut self) -> Result<Expr, SyntaxError> {
+        if self.skip_operator(")") {
+            return Ok(Expr::Tuple(Vec::new()));
+        }
+        let inner = self.tuple(false)?;
+        self.expect(&Token::Operator(")"))?;
+        Ok(inner)
+    }
+
+    fn list(&mut self) -> Result<Expr, SyntaxError> {
+        let mut items = Vec::new();
+        while !self.skip_operator("]") {
+            if !items.is_empty() {
+                self.expect(&Token::Operator(","))?;
+                if self.skip_operator("]") {
+                    break;
+                }
+            }
+            items.push(self.expression()?);
+        }
+        Ok(Expr::List(items))
+    }
+
+    fn dict(&mut self) -> Result<Expr, SyntaxError> {
+        let mut items = Vec::new();
+        while !self.skip_operator("}") {
+            if !items.is_empty() {
+                self.expect(&Token::Operator(","))?;
+                if self.skip_operator("}") {
+                    break;
+                }
+            }
+            let key = self.expression()?;
+            self.expect(&Token::Operator(":"))?;
+            items.push((key, self.expression()?));
+        }
+        Ok(Expr::Dict(items))
+    }
+
+    fn postfix(&mut self, mut node: Expr) -> Result<Expr, SyntaxError> {
+        loop {
+            self.link()?;
+            if self.skip_operator(".") {
+                node = match self.next() {
+                    Some(Token::Name(name)) => Expr::Attribute(Box::new(node), name),
+                    Some(Token::Integer(literal)) => {
+                        let index = Number::python_integer(&literal)
+                            .ok_or_else(|| SyntaxError::new("a broken number"))?;
+                        Expr::Item(Box::new(node), Box::new(Expr::Constant(Value::Number(index))))
+                    }
+                    other => return Err(Self::unexpected(other.as_ref())),
+                };
+            } else if self.skip_operator("[") {
+                node = self.subscript(node)?;
+            } else if self.skip_operator("(") {
+                node = Expr::Call(Box::new(node), self.arguments()?);
+            } else {
+                return Ok(node);
+            }
+        }
+    }
+
+    fn subscript(&mut self, node: Expr) -> Result<Expr, SyntaxError> {
+        let start = if self.peek() == Some(&Token::Operator(":")) {
+            None
+        } else {
+            Some(self.expression()?)
+        };
+        if !self.skip_operator(":") {
+            let item = start.ok_or_else(|| Self::unexpected(None))?;
+            self.expect(&Token::Operator("]"))?;
+            return Ok(Expr::Item(Box::new(node), Box::new(item)));
+        }
+        let mut bounds = [start, None, None];
+        for bound in bounds.iter_mut().skip(1) {
+            if !matches!(self.peek(), Some(Token::Operator(":" | "]"))) {
+                *bound = Some(self.expression()?);
+            }
+            if !self.skip_operator(":") {
+                break;
+            }
+        }
+        self.expect(&Token::Operator("]"))?;
+        Ok(Expr::Slice(Box::new(node), Box::new(bounds)))
+    }
+
+    /// The arguments of a call whose opening bracket is taken.
+    fn arguments(&mut self) -> Result<Arguments, SyntaxError> {
+        let mut arguments = Arguments::default();
+        let mut first = true;
+        while !self.skip_operator(")") {
+            if !first {
+                self.expect(&Token::Operator(","))?;
+                if self.skip_operator(")") {
+                    break;
+                }
+            }
+            first = false;
+            if self.skip_operator("*") {
+                arguments.spread = Some(Box::new(self.expression()?));
+            } else if self.skip_operator("**") {
+                arguments.spread_named = Some(Box::new(self.expression()?));
+            } else {
+                self.argument(&mut arguments)?;
+            }
+        }
+        Ok(arguments)
+    }
+
+    fn argument(&mut self, arguments: &mut Arguments) -> Result<(), SyntaxError> {
+        if matches!(self.peek(), Some(Token::Name(_))) && self.ahead.is_none() {
+            let name = self.next();
+            if self.skip_operator("=") {
+                if let Some(Token::Name(name)) = name {
+                    arguments.named.push((name, self.expression()?));
+                }
+                return Ok(());
+            }
+            self.ahead = name;
+        }
+        if !arguments.named.is_empty() || arguments.spread.is_some() {
+            return Err(SyntaxError::new("a positional argument after a named one"));
+        }
+        arguments.positional.push(self.expression()?);
+        Ok(())
+    }
+
+    fn filter_expression(&mut self, mut node: Expr) -> Result<Expr, SyntaxError> {
+        loop {
+            if self.peek() == Some(&Token::Operator("|")) {
+                node = self.filters(node, false)?;
+            } else if self.skip_name("is") {
+                node = self.test(node)?;
+            } else if self.skip_operator("(") {
+                self.link()?;
+                node = Expr::Call(Box::new(node), self.arguments()?);
+            } else {
+                return Ok(node);
+            }
+        }
+    }
+
+    /// A chain of filters; `inline` means that the first one has no `|`.
+    pub(super) fn filters(&mut self, mut node: Expr, inline: bool) -> Result<Expr, SyntaxError> {
+        let mut named = inline;
+        while named || self.skip_operator("|") {
+            named = false;
+            self.link()?;
+            let name = self.name()?;
+            let arguments =
+                if self.skip_operator("(") { self.arguments()? } else { Arguments::default() };
+            if !super::filters::NAMES.contains(&name.as_str()) {
+                return Err(SyntaxError::new(format!("there is no filter `{name}`")));
+            }
+            node =
+                Expr::Filter { name, subject: Box::new(node), arguments, pattern: OnceLock::new() };
+        }
+        Ok(node)
+    }
+
+    fn test(&mut self, node: Expr) -> Result<Expr, SyntaxError> {
+        let negated = self.skip_name("not");
+        let name = self.name()?;
+        let mut arguments = Arguments::default();
+        if self.skip_operator("(") {
+            arguments = self.arguments()?;
+        } else if self.starts_an_argument() {
+            let argument = self.primary()?;
+            arguments.positional.push(self.postfix(argument)?);
+        }
+        if !super::predicates::NAMES.contains(&name.as_str()) {
+            return Err(SyntaxError::new(format!("there is no test `{name}`")));
+        }
+        let test = Expr::Test { name, subject: Box::new(node), arguments };
+        Ok(if negated { Expr::Not(Box::new(test)) } else { test })
+    }
+
+    fn starts_an_argument(&mut self) -> bool {
+        match self.peek() {
+            Some(Token::Name(name)) => {
+                !matches!(name.as_str(), "else" | "or" | "and" | "is" | "if" | "in" | "not")
+            }
+            Some(Token::Text(_) | Token::Integer(_) | Token::Float(_)) => true,
+            Some(Token::Operator(operator)) => matches!(*operator, "[" | "{"),
+            _ => false,
+        }
+    }
+}
