@@ -119,7 +119,7 @@ pub fn sqlite(table: &StreamTable) -> Vec<String> {
     let landing = format!(
         "CREATE TABLE IF NOT EXISTS {} (tenant TEXT, connection TEXT, object TEXT, run TEXT, \
          request_start TEXT, cursor TEXT, slice TEXT, page INTEGER, ordinal INTEGER, \
-         deleted INTEGER, key TEXT, record TEXT)",
+         deleted INTEGER, key TEXT, digest TEXT, record TEXT)",
         name(&format!("{stream}_landing"))
     );
     let commits = format!(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{ConnectionId, ObjectKey, TenantId, Timestamp, fixed_text};
 
 use crate::commit::{Commit, Mode};
+use crate::digest::Sha256Hex;
 use crate::key::{PartitionDigest, SliceStart};
 use crate::line::{Line, LineError, RowKey};
 
@@ -23,6 +24,8 @@ pub struct Row {
     pub page: u64,
     /// Place within the page.
     pub ordinal: u64,
+    /// Digest of the record.
+    pub digest: Sha256Hex,
     /// The record, verbatim.
     pub record: String,
 }
@@ -151,6 +154,7 @@ fn row(line: &Line<'_>, seen: String, object: &ObjectKey) -> Row {
         object: object.clone(),
         page: line.page,
         ordinal: line.ordinal,
+        digest: Sha256Hex::of(line.record.get().as_bytes()),
         record: line.record.get().to_owned(),
     }
 }

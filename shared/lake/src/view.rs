@@ -7,7 +7,7 @@
 //!    that started no earlier than that generation.
 //! 2. A tombstone hides rows whose request started before its own did; a row seen later shows.
 //! 3. Of the rows of a key, the last one by cursor, request start, landing object, page, ordinal
-//!    and the record's text: a total order, so the answer is one. Without a key, of the rows of
+//!    and the record's digest: a total order, so the answer is one. Without a key, of the rows of
 //!    one content.
 //!
 //! [`crate::latest_rows`] says the same in plain Rust, and a property test holds them equal.
@@ -88,8 +88,8 @@ impl Dialect {
         let table = self.relation(&format!("{table}_landing"));
         let Self::Trino { root, .. } = self else {
             return format!(
-                "SELECT tenant, connection, object, run, request_start, cursor, page, ordinal, \
-                 deleted, key, record\n  FROM {table}"
+                "SELECT rowid AS line, tenant, connection, object, run, request_start, cursor, \
+                 page, ordinal, deleted, digest, key, record\n  FROM {table}"
             );
         };
         let text = |field| self.text_at("line", &[field]);
@@ -146,11 +146,23 @@ impl Dialect {
         }
     }
 
-    /// What tells contents apart.
-    fn content(&self) -> &'static str {
+    /// What ranking needs of a record besides its envelope: the digest, and how to find its text
+    /// again. SQLite sorts rows without their texts and fetches those of the winners.
+    fn carried(&self) -> &'static str {
         match self {
-            Self::Trino { .. } => "sha256(to_utf8(record))",
-            Self::Sqlite => "record",
+            Self::Trino { .. } => "sha256(to_utf8(l.record)) AS digest, l.record",
+            Self::Sqlite => "l.digest, l.line",
+        }
+    }
+
+    /// A relation of ranked rows `r` for reading, and its records' text.
+    fn with_records(&self, table: &str, relation: &str) -> (String, &'static str) {
+        match self {
+            Self::Trino { .. } => (format!("{relation} r"), "r.record"),
+            Self::Sqlite => {
+                let landing = self.relation(&format!("{table}_landing"));
+                (format!("{relation} r JOIN {landing} w ON w.rowid = r.line"), "w.record")
+            }
         }
     }
 }
@@ -177,9 +189,9 @@ fn key_names(table: &StreamTable) -> Vec<String> {
 fn keys(table: &StreamTable, dialect: &Dialect) -> String {
     let parts = table.primary_key.iter().zip(key_names(table)).map(|(path, name)| {
         let steps: Vec<&str> = path.iter().map(String::as_str).collect();
-        let gone = dialect.text_at("key", &[&path.join(".")]);
-        let live = dialect.text_at("record", &steps);
-        format!(",\n    CASE WHEN deleted THEN {gone} ELSE {live} END AS {name}")
+        let gone = dialect.text_at("l.key", &[&path.join(".")]);
+        let live = dialect.text_at("l.record", &steps);
+        format!(",\n    CASE WHEN l.deleted THEN {gone} ELSE {live} END AS {name}")
     });
     parts.collect()
 }
@@ -224,7 +236,8 @@ fn relations(table: &StreamTable, dialect: &Dialect) -> String {
 ), lines AS (
   {lines}
 ), shown AS (
-  SELECT l.*,
+  SELECT l.tenant, l.connection, l.object, l.run, l.cursor, l.page, l.ordinal, l.deleted,
+    {carried},
     {seen} AS seen{keys}
   FROM lines l JOIN parts p
     ON p.tenant = l.tenant AND p.connection = l.connection AND p.object = l.object
@@ -241,29 +254,35 @@ fn relations(table: &StreamTable, dialect: &Dialect) -> String {
         connection = text(&["connection"]),
         parts = dialect.parts(),
         lines = dialect.lines(&table.name),
+        carried = dialect.carried(),
         seen = dialect.later("l.request_start", "p.started"),
         keys = keys(table, dialect),
     )
 }
 
-/// The columns of a view, from a relation of lines.
-fn columns(table: &StreamTable, dialect: &Dialect) -> String {
+/// The reading of a view's columns from one of its relations.
+fn reading(table: &StreamTable, dialect: &Dialect, relation: &str, condition: &str) -> String {
+    let (from, record) = dialect.with_records(&table.name, relation);
     let own = [
-        ("tenant", "_tenant"),
-        ("connection", "_connection"),
-        ("cursor", "_cursor"),
-        ("seen", "_request_start"),
-        ("run", "_run"),
-        ("object", "_object"),
-        ("record", "_record"),
+        ("r.tenant", "_tenant"),
+        ("r.connection", "_connection"),
+        ("r.cursor", "_cursor"),
+        ("r.seen", "_request_start"),
+        ("r.run", "_run"),
+        ("r.object", "_object"),
+        (record, "_record"),
     ];
     let fields = table
         .columns
         .iter()
-        .map(|column| format!("  {} AS {}", dialect.value("record", column), name(&column.name)));
+        .map(|column| format!("  {} AS {}", dialect.value(record, column), name(&column.name)));
     let own = own.iter().map(|(from, to)| format!("  {from} AS {}", name(to)));
-    fields.chain(own).collect::<Vec<_>>().join(",\n")
+    let columns = fields.chain(own).collect::<Vec<_>>().join(",\n");
+    format!("SELECT\n{columns}\nFROM {from}\nWHERE {condition}")
 }
+
+const LATEST_FIRST: &str = "cursor DESC NULLS LAST, seen DESC, object DESC, page DESC, \
+                            ordinal DESC, digest DESC";
 
 /// The query of the landing objects that the views read, with the digests that their commits
 /// give (`object`, `sha256`); for SQLite, whose tables are filled from them.
@@ -274,21 +293,16 @@ pub fn visible_objects_sql(table: &StreamTable) -> String {
 /// The query of the latest-row view.
 pub fn latest_rows_sql(table: &StreamTable, dialect: &Dialect) -> String {
     let relations = relations(table, dialect);
-    let columns = columns(table, dialect);
-    let order = "cursor DESC NULLS LAST, seen DESC, object DESC, page DESC, ordinal DESC, \
-                 record DESC";
+    let rows = reading(table, dialect, "ranked", "r.place = 1");
     if table.primary_key.is_empty() {
-        let content = dialect.content();
         return format!(
             "{relations}, ranked AS (
   SELECT *, row_number() OVER (
-    PARTITION BY tenant, connection, {content}
-    ORDER BY {order}) AS place
+    PARTITION BY tenant, connection, digest
+    ORDER BY {LATEST_FIRST}) AS place
   FROM shown WHERE NOT deleted
 )
-SELECT
-{columns}
-FROM ranked WHERE place = 1"
+{rows}"
         );
     }
     let key = key_names(table).join(", ");
@@ -301,12 +315,10 @@ FROM ranked WHERE place = 1"
 ), ranked AS (
   SELECT *, row_number() OVER (
     PARTITION BY tenant, connection, {key}
-    ORDER BY {order}) AS place
+    ORDER BY {LATEST_FIRST}) AS place
   FROM judged WHERE NOT deleted AND (gone IS NULL OR seen >= gone)
 )
-SELECT
-{columns}
-FROM ranked WHERE place = 1"
+{rows}"
     )
 }
 
@@ -317,9 +329,7 @@ pub fn keyless_rows_sql(table: &StreamTable, dialect: &Dialect) -> Option<String
         return None;
     }
     let relations = relations(table, dialect);
-    let columns = columns(table, dialect);
     let unknown = key_names(table).join(" IS NULL OR ");
-    Some(format!(
-        "{relations}\nSELECT\n{columns}\nFROM shown WHERE NOT deleted AND ({unknown} IS NULL)"
-    ))
+    let condition = format!("NOT r.deleted AND ({unknown} IS NULL)");
+    Some(format!("{relations}\n{}", reading(table, dialect, "shown", &condition)))
 }

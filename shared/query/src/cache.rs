@@ -112,7 +112,7 @@ impl<'db> Landing<'db> {
         }
         let insert = format!(
             "INSERT INTO \"{}_landing\" (tenant, connection, object, run, request_start, cursor, \
-             slice, page, ordinal, deleted, key, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             slice, page, ordinal, deleted, key, digest, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             table.name
         );
         Ok(Some(Self { transaction, insert, object: object.clone() }))
@@ -132,6 +132,7 @@ impl<'db> Landing<'db> {
             line.ordinal.cast_signed(),
             line.deleted,
             line.key.map(serde_json::value::RawValue::get),
+            lake::Sha256Hex::of(line.record.get().as_bytes()).as_str(),
             line.record.get(),
         ])?;
         Ok(())

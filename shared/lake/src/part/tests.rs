@@ -136,4 +136,23 @@ proptest! {
             prop_assert_eq!(crate::line::Line::parse(line.as_bytes()).unwrap().record.get(), record);
         }
     }
+
+    #[test]
+    fn any_bytes_are_read_or_refused_without_harm(
+        codec in prop::sample::select(&Codec::ALL[..]),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        is_packed: bool,
+    ) {
+        let body = if is_packed { packed(codec, &String::from_utf8_lossy(&bytes)) } else { bytes };
+        let limits = Limits { content: 100, line: 50 };
+        if let Ok(mut reader) = LineReader::new(Bytes::from(body), codec, limits) {
+            let mut taken = 0;
+            while let Ok(Some(line)) = reader.next_line() {
+                prop_assert!(line.len() <= 50);
+                taken += line.len();
+                drop(crate::line::Line::parse(line));
+            }
+            prop_assert!(taken <= 100);
+        }
+    }
 }
