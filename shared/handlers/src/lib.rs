@@ -1,1 +1,7 @@
 //! One module per function: event, dependencies, outcome, error, handle.
+
+pub mod batch;
+pub mod event;
+pub mod extract;
+pub mod pull;
+pub mod schedule;

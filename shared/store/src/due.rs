@@ -25,8 +25,6 @@ pub struct Claim {
     pub expects: u64,
     /// The open plan that the work goes on with.
     pub plan: Option<PlanId>,
-    /// Continuations of that plan so far.
-    pub hop: u32,
 }
 
 impl Store {
@@ -35,17 +33,19 @@ impl Store {
         self.row(&key.head()).await
     }
 
-    /// Makes a stream known, due at that instant. One that is known stays as it is.
+    /// Makes a stream known, due at that instant. One that is known stays as it is, unless it
+    /// rested: then it is due again.
     pub async fn enroll(
         &self,
         key: &StreamKey,
         source: &SourceName,
         due: Timestamp,
     ) -> Result<(), StoreError> {
-        if self.head(key).await?.is_some() {
-            return Ok(());
+        match self.head(key).await? {
+            Some((head, _)) if head.due.is_none() => self.set_due(key, Some(due)).await,
+            Some(_) => Ok(()),
+            None => self.create(key, &Head::new(source.clone(), Some(due))).await,
         }
-        self.create(key, &Head::new(source.clone(), Some(due))).await
     }
 
     /// Writes the first head of a stream; one that is there already wins.
@@ -184,7 +184,6 @@ impl Store {
                 source: after.source,
                 expects: after.fence,
                 plan: after.plan,
-                hop: after.hop,
             })),
             Err(TableError::Contended { .. }) => Ok(None),
             Err(error) => Err(error.into()),

@@ -30,6 +30,8 @@ pub struct Plan {
     pub now: Timestamp,
     /// The run that made it.
     pub run: RunId,
+    /// How its rows become the view, in the lake's word.
+    pub mode: String,
     /// Number of the generation that it reads, for a refresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,

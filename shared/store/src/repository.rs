@@ -25,6 +25,8 @@ pub struct Timing {
     pub lease: Duration,
     /// A claim whose work nobody takes up comes back after this long; longer with each time.
     pub claim: Duration,
+    /// A run that failed is tried again after this long; longer with each failure.
+    pub retry: Duration,
     /// Clocks of two workers differ by no more than this.
     pub skew: Duration,
 }
@@ -34,6 +36,7 @@ impl Default for Timing {
         Self {
             lease: Duration::from_mins(1),
             claim: Duration::from_mins(1),
+            retry: Duration::from_mins(1),
             skew: Duration::from_millis(500),
         }
     }

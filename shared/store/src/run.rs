@@ -86,7 +86,10 @@ pub struct Counts {
     pub slices: u64,
     /// Rows found gone.
     pub gone: u64,
-    /// Possible gaps: walks that did not agree, ties at a page end, pages always full.
+    /// Slices whose last page was full, as if more had been cut off.
+    #[serde(default)]
+    pub full: u64,
+    /// Possible gaps: walks that did not agree, last pages always full.
     pub gaps: u64,
 }
 

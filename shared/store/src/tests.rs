@@ -64,6 +64,7 @@ impl World {
             purpose,
             now: self.clock.now(),
             run: hold.run().clone(),
+            mode: "incremental".to_owned(),
             generation: None,
             expanded: false,
         };

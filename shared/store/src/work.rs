@@ -331,7 +331,10 @@ impl Hold {
                     head.since_reconcile = 0;
                     head.reconciled = Some(plan.now);
                 }
-                Purpose::Incremental | Purpose::Refresh => head.since_reconcile += 1,
+                Purpose::Incremental | Purpose::Refresh => {
+                    head.since_reconcile = head.since_reconcile.saturating_add(1);
+                    head.reconciled = head.reconciled.or(Some(plan.now));
+                }
             }
             match &refreshed {
                 None => Ok(Vec::new()),

@@ -99,6 +99,7 @@ async fn refresh(world: &World, key: &StreamKey, name: &str, rows: u64) -> Refre
         purpose: Purpose::Refresh,
         now: world.clock.now(),
         run: run(name),
+        mode: "incremental".to_owned(),
         generation: None,
         expanded: false,
     };

@@ -1,0 +1,169 @@
+//! Turning the pages of one slice into durable parts.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::time::Duration;
+
+use bytes::Bytes;
+use lake::{Attempt, LineContext, LineHeader, Month, PartWriter};
+use model::{Classify, CursorValue, Metric, Retry};
+use ports::{Attributes, ObjectError, ObjectStore, ObjectStoreExt};
+use store::{OpenSlice, Part, Sofar, Store, counted};
+
+use super::Error;
+use super::watch::Fact;
+use super::work::Work;
+use crate::pull::PullPage;
+
+/// Tries of one object.
+const TRIES: u32 = 5;
+
+/// First pause between two tries; doubled each time.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Writes the rows of one attempt.
+pub(super) struct Lander<'w> {
+    work: &'w Work<'w>,
+    attempt: Attempt,
+    slice: String,
+    writer: PartWriter,
+    part: u32,
+    /// What is durable.
+    pub(super) sofar: Sofar,
+    seen: DefaultHasher,
+}
+
+impl<'w> Lander<'w> {
+    pub(super) fn new(work: &'w Work<'w>, open: &OpenSlice) -> Result<Self, Error> {
+        let attempt = attempt(work, open, work.hold.fence())?;
+        let slice = format!("{}.{}", attempt.partition, attempt.slice);
+        let writer = PartWriter::new(work.codec(), work.part_bytes()).map_err(encode)?;
+        let (sofar, seen) = (open.sofar.clone(), DefaultHasher::new());
+        Ok(Self { work, attempt, slice, writer, part: 0, sofar, seen })
+    }
+
+    /// Forgets what was landed, for another walk. Parts that were stored are left to the janitor.
+    pub(super) fn restart(&mut self) -> Result<(), Error> {
+        self.writer = PartWriter::new(self.work.codec(), self.work.part_bytes()).map_err(encode)?;
+        self.sofar = Sofar::default();
+        self.seen = DefaultHasher::new();
+        Ok(())
+    }
+
+    /// What the pages so far said, in short: equal for equal records in equal order.
+    pub(super) fn said(&self) -> u64 {
+        self.seen.finish()
+    }
+
+    /// Takes a page; gives whether a part was stored.
+    pub(super) async fn page(&mut self, page: &PullPage) -> Result<bool, Error> {
+        self.sofar.started.get_or_insert(page.request_start);
+        let key = self.work.key();
+        let header = LineHeader::new(&LineContext {
+            tenant: &key.tenant,
+            connection: &key.connection,
+            stream: &key.stream,
+            run: self.work.hold.run(),
+            request_start: page.request_start,
+            slice: &self.slice,
+            page: page.number,
+        });
+        for (ordinal, record) in (0u64..).zip(&page.records) {
+            let cursor = record.cursor.as_ref();
+            self.writer.write(&header, ordinal, cursor, &record.raw).map_err(encode)?;
+            self.observe(cursor);
+            self.seen.write(&record.raw);
+        }
+        let rows = page.records.len() as u64;
+        self.sofar.rows += rows;
+        self.sofar.pages += 1;
+        self.work.count(|counts| {
+            counts.pages += 1;
+            counts.rows += rows;
+        });
+        self.work.tell(Fact::Page { rows });
+        if self.writer.is_full() { self.flush().await } else { Ok(false) }
+    }
+
+    fn observe(&mut self, cursor: Option<&CursorValue>) {
+        if counted(cursor, self.work.plan.now).is_some() && self.sofar.cursor.as_ref() < cursor {
+            self.sofar.cursor = cursor.cloned();
+        }
+    }
+
+    /// Stores what is not durable yet.
+    pub(super) async fn flush(&mut self) -> Result<bool, Error> {
+        let Some(part) = self.writer.finish().map_err(encode)? else { return Ok(false) };
+        self.store(part).await?;
+        Ok(true)
+    }
+
+    /// The last part, not stored yet.
+    pub(super) fn last(&mut self) -> Result<Option<lake::Part>, Error> {
+        self.writer.finish().map_err(encode)
+    }
+
+    /// Stores a part under its own key.
+    pub(super) async fn store(&mut self, part: lake::Part) -> Result<(), Error> {
+        self.part += 1;
+        let key = self.attempt.clone().part(self.part, self.work.codec());
+        let key = key.render().map_err(encode)?;
+        let bytes = part.body.len() as u64;
+        put(&self.work.deps.store, self.work.deps.lake.as_ref(), &key, part.body).await?;
+        self.sofar.parts.push(Part {
+            key,
+            rows: part.rows,
+            bytes,
+            sha256: part.sha256.as_str().to_owned(),
+            records: part.records.as_str().to_owned(),
+        });
+        self.work.count(|counts| counts.bytes += bytes);
+        self.work.deps.watch.count(Metric::BytesLanded, bytes);
+        self.work.tell(Fact::Part { bytes });
+        Ok(())
+    }
+}
+
+/// The attempt that a fence makes at a slice.
+pub(super) fn attempt(work: &Work<'_>, open: &OpenSlice, fence: u64) -> Result<Attempt, Error> {
+    let key = work.key();
+    Ok(Attempt {
+        source: work.described.source.clone(),
+        stream: key.stream.clone(),
+        tenant: key.tenant.clone(),
+        connection: key.connection.clone(),
+        month: Month::from(work.plan.now),
+        plan: work.plan.id.clone(),
+        partition: open.id.partition.parse().map_err(encode)?,
+        slice: open.window.map(model::Window::from).into(),
+        fence,
+    })
+}
+
+pub(super) fn encode(error: impl std::fmt::Display) -> Error {
+    Error::Encode { reason: error.to_string() }
+}
+
+/// Puts an object once, repeating while its outcome is unknown.
+pub(super) async fn put(
+    store: &Store,
+    lake: &dyn ObjectStore,
+    key: &model::ObjectKey,
+    body: Bytes,
+) -> Result<(), ObjectError> {
+    let attributes = Attributes {
+        content_type: Some("application/x-ndjson".to_owned()),
+        ..Attributes::default()
+    };
+    let mut tries = 0;
+    loop {
+        match lake.put_once(key, body.clone(), &attributes).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.retry() == Retry::Never || tries >= TRIES => return Err(error),
+            Err(_) => {
+                let pause = PAUSE * 2u32.saturating_pow(tries);
+                tries += 1;
+                store.clock().sleep(pause.mul_f64(0.5 + store.ids().chance())).await;
+            }
+        }
+    }
+}

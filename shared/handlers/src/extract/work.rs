@@ -1,0 +1,151 @@
+//! One run's work: its plan, and the slices of it side by side.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use model::config::{Compression, Every};
+use model::{PlanId, Timestamp};
+use ports::Deadline;
+use store::{Counts, Head, Hold, Plan, Purpose, StreamKey};
+
+use super::watch::Fact;
+use super::{Deps, Error};
+use crate::pull::{Described, Pull};
+
+/// A run stops reading when less than this is left of its time, to store what it has.
+const RESERVE: Duration = Duration::from_secs(20);
+
+/// Bytes of parts in the making, over all slices side by side.
+const BUFFERS: u64 = 24 * 1024 * 1024;
+
+/// One run.
+pub(super) struct Work<'a> {
+    pub(super) deps: &'a Deps,
+    pub(super) hold: &'a Hold,
+    pub(super) described: &'a Described,
+    pub(super) pull: &'a dyn Pull,
+    pub(super) plan: Plan,
+    pub(super) deadline: Deadline,
+    counts: Mutex<Counts>,
+    stopping: AtomicBool,
+}
+
+/// What a run left.
+pub(super) enum Left {
+    /// Nothing.
+    Nothing,
+    /// Open work.
+    Open,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(
+        deps: &'a Deps,
+        hold: &'a Hold,
+        stream: (&'a Described, &'a dyn Pull),
+        plan: Plan,
+        deadline: Deadline,
+    ) -> Self {
+        let (described, pull) = stream;
+        let (counts, stopping) = (Mutex::default(), AtomicBool::new(false));
+        Self { deps, hold, described, pull, plan, deadline, counts, stopping }
+    }
+
+    pub(super) fn key(&self) -> &StreamKey {
+        self.hold.key()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn count(&self, add: impl FnOnce(&mut Counts)) {
+        add(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn tell(&self, fact: Fact) {
+        self.deps.watch.tell(self.key(), fact);
+    }
+
+    /// Whether to stop at the next page: the time is up, or another slice failed.
+    pub(super) fn should_stop(&self) -> bool {
+        let left = self.deadline.remaining(self.deps.store.clock().as_ref());
+        left < RESERVE || self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Stored bytes at which a part is closed.
+    pub(super) fn part_bytes(&self) -> usize {
+        let share = BUFFERS / self.described.parallel.max(1) as u64;
+        usize::try_from(self.described.settings.part_bytes.min(share)).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn codec(&self) -> lake::Codec {
+        match self.described.settings.compression {
+            Compression::None => lake::Codec::Plain,
+            Compression::Zstd => lake::Codec::Zstd,
+            Compression::Gzip => lake::Codec::Gzip,
+        }
+    }
+
+    /// Reads slices until none is open or the time is up. The first failure stops the others at
+    /// their next page; what they have by then is saved.
+    pub(super) async fn slices(&self) -> Result<(), Error> {
+        let mut ends = self
+            .feed()
+            .map(|slice| async {
+                match slice {
+                    Ok(slice) => self.slice(slice).await,
+                    Err(error) => Err(error),
+                }
+            })
+            .buffer_unordered(self.described.parallel.max(1));
+        let mut first = None;
+        while let Some(end) = ends.next().await {
+            if let Err(error) = end {
+                self.stopping.store(true, Ordering::Relaxed);
+                first.get_or_insert(error);
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Closes the plan when nothing of it is open.
+    pub(super) async fn close(&self) -> Result<Left, Error> {
+        let plan = self.deps.store.plan(self.key(), &self.plan.id).await?;
+        let plan = plan.as_ref().unwrap_or(&self.plan);
+        if !self.hold.is_finished(plan).await? {
+            return Ok(Left::Open);
+        }
+        let smallest = self.described.settings.smallest_generation;
+        if let Some(refreshed) = self.hold.finish(plan, smallest).await? {
+            self.refreshed(refreshed).await?;
+        }
+        Ok(Left::Nothing)
+    }
+}
+
+/// What a new plan of a stream reads.
+pub(super) fn purpose(described: &Described, head: &Head, now: Timestamp) -> Purpose {
+    if described.mode == lake::Mode::FullRefresh {
+        return Purpose::Refresh;
+    }
+    let due = match described.reconcile {
+        None => false,
+        Some(Every::Runs(runs)) => head.since_reconcile.saturating_add(1) >= runs.get(),
+        Some(Every::Time(every)) => {
+            head.reconciled.is_none_or(|last| now.duration_since(last).unsigned_abs() >= every)
+        }
+    };
+    let keyed = described.mode == lake::Mode::Incremental && !described.primary_key.is_empty();
+    let read_before = head.last_complete.is_some();
+    if due && keyed && read_before { Purpose::Reconcile } else { Purpose::Incremental }
+}
+
+/// An id for a plan: sorts by time, names its run.
+pub(super) fn plan_id(now: Timestamp, fresh: &str) -> Result<PlanId, Error> {
+    let tail: String = fresh.chars().take(8).collect();
+    let text = format!("{}-{tail}", now.strftime("%Y%m%dt%H%M%S"));
+    text.parse().map_err(|_| Error::Encode { reason: format!("`{text}` is no plan id") })
+}
