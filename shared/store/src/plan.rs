@@ -55,9 +55,6 @@ pub struct Part {
     /// SHA-256 of the bytes as stored, in hexadecimal.
     #[serde(rename = "s")]
     pub sha256: String,
-    /// SHA-256 of the records alone, metadata aside, in hexadecimal.
-    #[serde(rename = "d")]
-    pub records: String,
 }
 
 /// A saved place inside a slice: the request of the first page that is in no durable part.

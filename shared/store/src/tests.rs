@@ -85,13 +85,7 @@ pub(crate) fn day(text: &str) -> OpenSlice {
 }
 
 pub(crate) fn landed(rows: u64, cursor: &str) -> Landed {
-    let part = Part {
-        key: "landing/x".parse().unwrap(),
-        rows,
-        bytes: 10,
-        sha256: "00".to_owned(),
-        records: "01".to_owned(),
-    };
+    let part = Part { key: "landing/x".parse().unwrap(), rows, bytes: 10, sha256: "00".to_owned() };
     let sofar = Sofar {
         started: Some(at("2026-03-01T00:00:00Z")),
         parts: vec![part],

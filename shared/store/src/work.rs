@@ -25,6 +25,9 @@ const CHUNK: usize = MAX_TRANSACTION_ITEMS - 10;
 /// Key of a generation's commit among the unpublished, in the place of a slice.
 pub const GENERATION: &str = "generation";
 
+/// An attempt with more parts than this is not kept to compare the next one with.
+const COMPARED: usize = 4;
+
 /// The smallest committed generation that a later one is measured against.
 const NOTABLE: u64 = 20;
 
@@ -257,7 +260,9 @@ impl Hold {
             run_start: plan.now,
             first_open: self.first_open(plan, &done.id).await?,
         });
-        if let (Purpose::Incremental, Some(digest)) = (plan.purpose, done.digest.clone()) {
+        let few = (1..=COMPARED).contains(&done.parts.len());
+        if let (Purpose::Incremental, true, Some(digest)) = (plan.purpose, few, done.digest.clone())
+        {
             let (start, parts) = (done.id.start.clone(), done.parts.clone());
             partition.last = Some(Attempt { start, rows: done.rows, digest, parts });
         }

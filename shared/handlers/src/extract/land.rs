@@ -1,10 +1,9 @@
 //! Turning the pages of one slice into durable parts.
 
-use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
-use lake::{Attempt, LineContext, LineHeader, Month, PartWriter};
+use lake::{Attempt, LineContext, LineHeader, Month, PartWriter, RecordsDigest};
 use model::{Classify, CursorValue, Metric, Retry};
 use ports::{Attributes, ObjectError, ObjectStore, ObjectStoreExt};
 use store::{OpenSlice, Part, Sofar, Store, counted};
@@ -29,7 +28,7 @@ pub(super) struct Lander<'w> {
     part: u32,
     /// What is durable.
     pub(super) sofar: Sofar,
-    seen: DefaultHasher,
+    said: RecordsDigest,
 }
 
 impl<'w> Lander<'w> {
@@ -37,21 +36,22 @@ impl<'w> Lander<'w> {
         let attempt = attempt(work, open, work.hold.fence())?;
         let slice = format!("{}.{}", attempt.partition, attempt.slice);
         let writer = PartWriter::new(work.codec(), work.part_bytes()).map_err(encode)?;
-        let (sofar, seen) = (open.sofar.clone(), DefaultHasher::new());
-        Ok(Self { work, attempt, slice, writer, part: 0, sofar, seen })
+        let sofar = open.sofar.clone();
+        let said = sofar.digest.as_deref().unwrap_or_default().parse().unwrap_or_default();
+        Ok(Self { work, attempt, slice, writer, part: 0, sofar, said })
     }
 
     /// Forgets what was landed, for another walk. Parts that were stored are left to the janitor.
     pub(super) fn restart(&mut self) -> Result<(), Error> {
         self.writer = PartWriter::new(self.work.codec(), self.work.part_bytes()).map_err(encode)?;
         self.sofar = Sofar::default();
-        self.seen = DefaultHasher::new();
+        self.said = RecordsDigest::default();
         Ok(())
     }
 
-    /// What the pages so far said, in short: equal for equal records in equal order.
-    pub(super) fn said(&self) -> u64 {
-        self.seen.finish()
+    /// What the durable records say together: equal when another walk met the same rows.
+    pub(super) fn said(&self) -> RecordsDigest {
+        self.said
     }
 
     /// Takes a page; gives whether a part was stored.
@@ -71,7 +71,6 @@ impl<'w> Lander<'w> {
             let cursor = record.cursor.as_ref();
             self.writer.write(&header, ordinal, cursor, &record.raw).map_err(encode)?;
             self.observe(cursor);
-            self.seen.write(&record.raw);
         }
         let rows = page.records.len() as u64;
         self.sofar.rows += rows;
@@ -92,14 +91,19 @@ impl<'w> Lander<'w> {
 
     /// Stores what is not durable yet.
     pub(super) async fn flush(&mut self) -> Result<bool, Error> {
-        let Some(part) = self.writer.finish().map_err(encode)? else { return Ok(false) };
+        let Some(part) = self.last()? else { return Ok(false) };
         self.store(part).await?;
+        self.sofar.digest = Some(self.said.to_string());
         Ok(true)
     }
 
-    /// The last part, not stored yet.
+    /// The last part, not stored yet, but counted in what was said.
     pub(super) fn last(&mut self) -> Result<Option<lake::Part>, Error> {
-        self.writer.finish().map_err(encode)
+        let part = self.writer.finish().map_err(encode)?;
+        if let Some(part) = &part {
+            self.said.merge(part.records);
+        }
+        Ok(part)
     }
 
     /// Stores a part under its own key.
@@ -114,7 +118,6 @@ impl<'w> Lander<'w> {
             rows: part.rows,
             bytes,
             sha256: part.sha256.as_str().to_owned(),
-            records: part.records.as_str().to_owned(),
         });
         self.work.count(|counts| counts.bytes += bytes);
         self.work.deps.watch.count(Metric::BytesLanded, bytes);

@@ -174,7 +174,6 @@ fn part(part: &Part) -> Result<PartRef, Error> {
         rows: part.rows,
         bytes: part.bytes,
         sha256: parsed(&part.sha256)?,
-        records: parsed(&part.records)?,
     })
 }
 

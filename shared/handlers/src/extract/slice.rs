@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join;
+use lake::RecordsDigest;
 use model::Metric;
+use model::json::minify_into;
 use serde_json::Value;
 use store::{Attempt, Landed, OpenSlice, Saved, Sofar};
 
@@ -35,24 +37,19 @@ impl Work<'_> {
     pub(super) async fn slice(&self, mut open: OpenSlice) -> Result<(), Error> {
         self.refresh_place(&mut open);
         let mut lander = Lander::new(self, &open)?;
-        let mut unsettled = false;
         for walk in 1..=WALKS {
-            let whole = open.sofar.saved.is_none();
             let Walked::Whole { shifting } = self.walk(&mut open, &mut lander).await? else {
                 return Ok(());
             };
-            if !shifting || (whole && self.agrees(&open, &lander).await?) {
-                unsettled = false;
-                break;
-            }
-            unsettled = true;
-            if walk == WALKS || self.should_stop() {
-                break;
+            let last = lander.last()?;
+            let unsettled = shifting && !self.agrees(&open, lander.said()).await?;
+            if !unsettled || walk == WALKS || self.should_stop() {
+                return self.commit(&open, (lander, last), unsettled).await;
             }
             open.sofar = Sofar::default();
             lander.restart()?;
         }
-        self.commit(&open, lander, unsettled).await
+        Ok(())
     }
 
     /// Drops a saved place that cannot be trusted any more: the slice starts again.
@@ -118,18 +115,22 @@ impl Work<'_> {
     }
 
     /// Walks once more without landing: whether the source still says the same.
-    async fn agrees(&self, open: &OpenSlice, first: &Lander<'_>) -> Result<bool, Error> {
-        use std::hash::Hasher;
-        let mut said = std::hash::DefaultHasher::new();
+    async fn agrees(&self, open: &OpenSlice, first: RecordsDigest) -> Result<bool, Error> {
+        let mut said = RecordsDigest::default();
+        let mut plain = Vec::new();
         let mut pages: Box<dyn Pages> = self.pull.read(&open.slice, None).await?;
         while let Some(page) = pages.next().await? {
-            page.records.iter().for_each(|record| said.write(&record.raw));
+            for record in &page.records {
+                plain.clear();
+                minify_into(&mut plain, &record.raw);
+                said.add(&plain);
+            }
             self.count(|counts| counts.pages += 1);
             if self.should_stop() {
                 return Ok(false);
             }
         }
-        Ok(said.finish() == first.said())
+        Ok(said == first)
     }
 
     /// Commits what was landed, after all of it is durable. An attempt that says what the last
@@ -137,23 +138,18 @@ impl Work<'_> {
     async fn commit(
         &self,
         open: &OpenSlice,
-        mut lander: Lander<'_>,
+        (mut lander, part): (Lander<'_>, Option<lake::Part>),
         unsettled: bool,
     ) -> Result<(), Error> {
-        let mut repeats = false;
-        if let Some(part) = lander.last()? {
-            let single = lander.sofar.parts.is_empty();
-            let digest = single.then(|| part.records.as_str().to_owned());
-            let last = if single { self.last_attempt(open).await? } else { None };
-            lander.sofar.digest.clone_from(&digest);
-            match last.filter(|last| Some(&last.digest) == digest.as_ref()) {
-                Some(last) => {
-                    lander.sofar.parts = last.parts;
-                    repeats = true;
-                }
-                None => lander.store(part).await?,
-            }
+        let digest = lander.said().to_string();
+        let last = if part.is_some() { self.last_attempt(open, &digest).await? } else { None };
+        let repeats = last.is_some();
+        if let Some(last) = last {
+            lander.sofar.parts = last.parts;
+        } else if let Some(part) = part {
+            lander.store(part).await?;
         }
+        lander.sofar.digest = Some(digest);
         lander.sofar.saved = None;
         let whole = Landed { sofar: lander.sofar, unsettled, repeats };
         let done = self.hold.commit(&self.plan, open, whole).await?;
@@ -168,13 +164,14 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The attempt that this one may repeat: of the same partition, from the same instant.
-    async fn last_attempt(&self, open: &OpenSlice) -> Result<Option<Attempt>, Error> {
+    /// The attempt that this one repeats: of the same partition, from the same instant, with the
+    /// same rows.
+    async fn last_attempt(&self, open: &OpenSlice, digest: &str) -> Result<Option<Attempt>, Error> {
         if self.plan.purpose != store::Purpose::Incremental {
             return Ok(None);
         }
         let partition = self.deps.store.partition(self.key(), &open.id.partition).await?;
         let last = partition.and_then(|partition| partition.last);
-        Ok(last.filter(|last| last.start == open.id.start))
+        Ok(last.filter(|last| last.start == open.id.start && last.digest == digest))
     }
 }
