@@ -12,6 +12,9 @@ use crate::Fault;
 use resolve::Scope;
 pub use resolve::{ACCOUNT, REGION};
 
+/// The root template.
+const TEMPLATE: &str = "template.yaml";
+
 /// One resource of the stack or of one of its fragments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
@@ -43,25 +46,18 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Reads `template.yaml` in `root` and every fragment that it names.
+    /// Reads `template.yaml` in `root` and every fragment that it, or a fragment, names.
     pub fn load(root: &Path) -> Result<Self, Fault> {
-        let text = &yaml::read(root, "template.yaml")?;
+        let text = yaml::read(root, TEMPLATE)?;
         let mut stack = Self {
             resources: Vec::new(),
             root: text.clone(),
             fragments: BTreeMap::new(),
             environments: BTreeMap::new(),
         };
-        let mut scope = Scope::new("template.yaml", text, BTreeMap::new());
-        for (logical, resource) in entries(at(text, "/Resources")) {
-            if at(resource, "/Type") == "AWS::Serverless::Application" {
-                let file = at(resource, "/Properties/Location").as_str().unwrap_or_default();
-                let outputs = stack.fragment(root, file, resource, &scope)?;
-                scope.nest(logical, outputs);
-            }
-        }
-        stack.collect(&scope, text);
-        stack.environments = environments(&scope, text);
+        let mut scope = Scope::new(TEMPLATE, &text);
+        stack.read(root, &text, &mut scope)?;
+        stack.environments = environments(&scope, &text);
         Ok(stack)
     }
 
@@ -70,28 +66,14 @@ impl Stack {
         self.resources.iter().filter(move |resource| resource.kind == kind)
     }
 
-    /// Reads a fragment; gives its outputs.
-    fn fragment(
-        &mut self,
-        root: &Path,
-        file: &str,
-        nested: &Value,
-        parent: &Scope,
-    ) -> Result<BTreeMap<String, String>, Fault> {
-        let text = &yaml::read(root, file)?;
-        let given = entries(at(nested, "/Properties/Parameters"))
-            .map(|(name, value)| (name.to_owned(), parent.text(value)))
-            .collect();
-        let scope = Scope::new(file, text, given);
-        self.collect(&scope, text);
-        let outputs = entries(at(text, "/Outputs"))
-            .map(|(name, output)| (name.to_owned(), scope.text(at(output, "/Value"))))
-            .collect();
-        self.fragments.insert(file.to_owned(), text.clone());
-        Ok(outputs)
-    }
-
-    fn collect(&mut self, scope: &Scope, text: &Value) {
+    /// Reads one template: its fragments first, whose outputs it may name, then its resources.
+    fn read(&mut self, root: &Path, text: &Value, scope: &mut Scope) -> Result<(), Fault> {
+        for (logical, resource) in entries(at(text, "/Resources")) {
+            if at(resource, "/Type") == "AWS::Serverless::Application" {
+                let outputs = self.fragment(root, logical, resource, scope)?;
+                scope.nest(logical, outputs);
+            }
+        }
         for (logical, resource) in entries(at(text, "/Resources")) {
             self.resources.push(Resource {
                 file: scope.file().to_owned(),
@@ -102,6 +84,29 @@ impl Stack {
                 raw: resource.clone(),
             });
         }
+        Ok(())
+    }
+
+    /// Reads a fragment; gives its outputs.
+    fn fragment(
+        &mut self,
+        root: &Path,
+        logical: &str,
+        nested: &Value,
+        parent: &Scope,
+    ) -> Result<BTreeMap<String, String>, Fault> {
+        let file = parent.beside(at(nested, "/Properties/Location").as_str().unwrap_or_default());
+        let text = yaml::read(root, &file)?;
+        let mut scope = Scope::new(&file, &text).within(parent, logical);
+        for (name, value) in entries(at(nested, "/Properties/Parameters")) {
+            scope.give(name, parent.text(value));
+        }
+        self.read(root, &text, &mut scope)?;
+        let outputs = entries(at(&text, "/Outputs"))
+            .map(|(name, output)| (name.to_owned(), scope.text(at(output, "/Value"))))
+            .collect();
+        self.fragments.insert(file, text);
+        Ok(outputs)
     }
 }
 

@@ -18,22 +18,35 @@ pub(crate) const STACK: &str = "headwater";
 /// What the names of one template mean.
 pub(super) struct Scope {
     file: String,
+    /// Start of its resources' names.
+    stem: String,
     parameters: BTreeMap<String, String>,
     kinds: BTreeMap<String, String>,
     nested: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Scope {
-    /// The names of a template, with what its parent gives for its parameters.
-    pub(super) fn new(file: &str, text: &Value, given: BTreeMap<String, String>) -> Self {
-        let mut parameters: BTreeMap<String, String> = entries(at(text, "/Parameters"))
+    /// The names of a template, with the defaults of its parameters.
+    pub(super) fn new(file: &str, text: &Value) -> Self {
+        let parameters = entries(at(text, "/Parameters"))
             .map(|(name, parameter)| (name.to_owned(), plain(at(parameter, "/Default"))))
             .collect();
-        parameters.extend(given);
         let kinds = entries(at(text, "/Resources"))
             .map(|(name, resource)| (name.to_owned(), plain(at(resource, "/Type"))))
             .collect();
-        Self { file: file.to_owned(), parameters, kinds, nested: BTreeMap::new() }
+        let (file, stem) = (file.to_owned(), STACK.to_owned());
+        Self { file, stem, parameters, kinds, nested: BTreeMap::new() }
+    }
+
+    /// The same as a fragment, named `logical`, of another template.
+    pub(super) fn within(mut self, parent: &Self, logical: &str) -> Self {
+        self.stem = parent.name(logical);
+        self
+    }
+
+    /// Gives a value for a parameter.
+    pub(super) fn give(&mut self, parameter: &str, value: String) {
+        self.parameters.insert(parameter.to_owned(), value);
     }
 
     /// File of the template.
@@ -41,18 +54,23 @@ impl Scope {
         &self.file
     }
 
+    /// A file named by this template, from the project's root.
+    pub(super) fn beside(&self, file: &str) -> String {
+        match self.file.rsplit_once('/') {
+            Some((folder, _)) => format!("{folder}/{file}"),
+            None => file.to_owned(),
+        }
+    }
+
     /// Adds what a nested fragment gives.
     pub(super) fn nest(&mut self, logical: &str, outputs: BTreeMap<String, String>) {
         self.nested.insert(logical.to_owned(), outputs);
     }
 
-    /// The name of a resource: stack, fragment and logical name, in lower case, as all services
-    /// take it.
+    /// The name of a resource: where it stands and its logical name, in lower case, as all
+    /// services take it.
     pub(super) fn name(&self, logical: &str) -> String {
-        let fragment = self.file.rsplit('/').next().unwrap_or_default();
-        let fragment = fragment.split('.').next().unwrap_or_default();
-        let words = [STACK, fragment, logical].join("-");
-        words.replace("template-", "").to_ascii_lowercase()
+        format!("{}-{logical}", self.stem).to_ascii_lowercase()
     }
 
     /// A value with every reference resolved.

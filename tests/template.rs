@@ -1,0 +1,202 @@
+//! What the templates must hold: queues with dead letters and alarms, buckets that keep what they
+//! get, functions with no more rights than they use, every metric in sight.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use model::Metric;
+use serde_json::Value;
+use xtask::template::{Resource, Stack, at, entries};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn stack() -> Stack {
+    Stack::load(&root()).unwrap()
+}
+
+fn functions(stack: &Stack) -> Vec<&Resource> {
+    stack.of_kind("AWS::Serverless::Function").collect()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(object) => object.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn dead_letters(queue: &Resource) -> Option<&str> {
+    at(&queue.properties, "/RedrivePolicy/deadLetterTargetArn").as_str()?.rsplit(':').next()
+}
+
+#[test]
+fn a_function_reads_top_to_bottom_the_same_way() {
+    let order =
+        ["CodeUri", "Description", "Timeout", "MemorySize", "Environment", "Policies", "Events"];
+    for function in functions(&stack()) {
+        let keys: Vec<_> = entries(&function.properties).map(|(key, _)| key).take(7).collect();
+        assert_eq!(keys, order, "{}", function.logical);
+    }
+}
+
+#[test]
+fn every_queue_is_redriven_to_dead_letters_or_holds_them() {
+    let stack = stack();
+    let queues: Vec<_> = stack.of_kind("AWS::SQS::Queue").collect();
+    for queue in queues.iter().filter(|queue| !queue.logical.ends_with("DeadLetters")) {
+        let dead = dead_letters(queue).unwrap_or_else(|| panic!("{} has no redrive", queue.name));
+        assert!(queues.iter().any(|other| other.name == dead), "{dead} is no queue");
+        let deliveries = at(&queue.properties, "/RedrivePolicy/maxReceiveCount").as_u64();
+        assert_eq!(deliveries, Some(u64::from(ports::DELIVERY_LIMIT)), "{}", queue.name);
+    }
+}
+
+#[test]
+fn every_dead_letter_queue_has_an_alarm_on_its_depth() {
+    let stack = stack();
+    for queue in stack.of_kind("AWS::SQS::Queue") {
+        if !queue.logical.ends_with("DeadLetters") {
+            continue;
+        }
+        let watched = stack.of_kind("AWS::CloudWatch::Alarm").any(|alarm| {
+            at(&alarm.properties, "/MetricName") == "ApproximateNumberOfMessagesVisible"
+                && at(&alarm.properties, "/Dimensions/0/Value") == queue.name.as_str()
+                && at(&alarm.properties, "/AlarmActions/0").is_string()
+        });
+        assert!(watched, "{} has no alarm", queue.logical);
+    }
+}
+
+#[test]
+fn a_message_is_hidden_for_six_times_the_time_out_of_its_function() {
+    let stack = stack();
+    let mut sources = 0;
+    for function in functions(&stack) {
+        for (name, event) in entries(at(&function.properties, "/Events")) {
+            if at(event, "/Type") != "SQS" {
+                continue;
+            }
+            sources += 1;
+            let source = at(event, "/Properties");
+            let arn = at(source, "/Queue").as_str().unwrap_or_default();
+            let queue = stack
+                .of_kind("AWS::SQS::Queue")
+                .find(|queue| arn.rsplit(':').next() == Some(&queue.name))
+                .unwrap_or_else(|| panic!("{name}: {arn} is no queue"));
+            let hidden = at(&queue.properties, "/VisibilityTimeout").as_u64().unwrap();
+            assert!(hidden >= 6 * at(&function.properties, "/Timeout").as_u64().unwrap());
+            let answers = at(source, "/FunctionResponseTypes/0");
+            assert_eq!(answers, "ReportBatchItemFailures", "{name}");
+            assert!(at(source, "/ScalingConfig/MaximumConcurrency").is_string(), "{name}");
+        }
+    }
+    assert!(sources > 0, "no function listens to a queue");
+}
+
+#[test]
+fn a_function_that_continues_itself_is_not_cut_off() {
+    let stack = stack();
+    let extract = functions(&stack).into_iter().find(|f| f.logical == "Extract").unwrap();
+    assert_eq!(at(&extract.properties, "/RecursiveLoop"), "Allow");
+}
+
+#[test]
+fn functions_have_named_rights_on_named_things() {
+    for function in functions(&stack()) {
+        let policies = at(&function.properties, "/Policies").as_array().unwrap();
+        assert!(policies.iter().all(Value::is_object), "{}: managed policy", function.logical);
+        for statement in policies.iter().flat_map(|p| at(p, "/Statement").as_array().unwrap()) {
+            let place = format!("{} {}", function.logical, at(statement, "/Sid"));
+            for action in texts(at(statement, "/Action")) {
+                assert!(!action.contains('*'), "{place}: {action}");
+            }
+            for thing in texts(at(statement, "/Resource")) {
+                assert!(thing.starts_with("arn:aws:") && thing.len() > 12, "{place}: {thing}");
+            }
+        }
+    }
+}
+
+#[test]
+fn logs_are_kept_for_a_set_time_and_each_function_has_its_own() {
+    let stack = stack();
+    for group in stack.of_kind("AWS::Logs::LogGroup") {
+        assert!(!at(&group.properties, "/RetentionInDays").is_null(), "{}", group.logical);
+    }
+    let groups: BTreeSet<_> = functions(&stack)
+        .iter()
+        .map(|f| at(&f.properties, "/LoggingConfig/LogGroup").as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(groups.len(), functions(&stack).len());
+}
+
+#[test]
+fn buckets_are_versioned_encrypted_private_and_forget_old_versions() {
+    let stack = stack();
+    for bucket in stack.of_kind("AWS::S3::Bucket") {
+        let has = |path: &str| !at(&bucket.properties, path).is_null();
+        assert_eq!(at(&bucket.properties, "/VersioningConfiguration/Status"), "Enabled");
+        assert!(has("/BucketEncryption/ServerSideEncryptionConfiguration/0"), "{}", bucket.name);
+        assert!(has("/LifecycleConfiguration/Rules/0"), "{}", bucket.name);
+        assert_eq!(
+            at(&bucket.properties, "/PublicAccessBlockConfiguration/BlockPublicPolicy"),
+            true
+        );
+        assert_eq!(at(&bucket.raw, "/DeletionPolicy"), "Retain", "{}", bucket.name);
+        let policy = stack
+            .of_kind("AWS::S3::BucketPolicy")
+            .find(|policy| at(&policy.properties, "/Bucket") == bucket.name.as_str());
+        let policy = policy.unwrap_or_else(|| panic!("{} has no policy", bucket.name));
+        assert!(denies_plain_http(policy), "{}", bucket.name);
+    }
+}
+
+fn denies_plain_http(policy: &Resource) -> bool {
+    let statements = at(&policy.properties, "/PolicyDocument/Statement").as_array().unwrap();
+    statements.iter().any(|statement| {
+        at(statement, "/Effect") == "Deny"
+            && at(statement, "/Condition/Bool/aws:SecureTransport") == "false"
+    })
+}
+
+#[test]
+fn the_state_table_is_recoverable_expires_items_and_is_encrypted_by_our_key() {
+    let stack = stack();
+    let tables: Vec<_> = stack.of_kind("AWS::DynamoDB::Table").collect();
+    assert!(!tables.is_empty());
+    for table in tables {
+        let is =
+            |path: &str, value: Value| assert_eq!(*at(&table.properties, path), value, "{path}");
+        is("/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled", true.into());
+        is("/TimeToLiveSpecification/AttributeName", "x".into());
+        is("/SSESpecification/SSEType", "KMS".into());
+        is("/DeletionProtectionEnabled", true.into());
+    }
+}
+
+#[test]
+fn every_metric_is_shown_or_alarmed_and_no_other_is() {
+    let stack = stack();
+    let mut seen = BTreeSet::new();
+    for board in stack.of_kind("AWS::CloudWatch::Dashboard") {
+        let widgets = at(&board.properties, "/DashboardBody/Fn::ToJsonString/widgets");
+        for widget in widgets.as_array().unwrap() {
+            for metric in at(widget, "/properties/metrics").as_array().unwrap() {
+                if at(metric, "/0") == host::NAMESPACE {
+                    seen.insert(at(metric, "/1").as_str().unwrap().to_owned());
+                }
+            }
+        }
+    }
+    for alarm in stack.of_kind("AWS::CloudWatch::Alarm") {
+        if at(&alarm.properties, "/Namespace") == host::NAMESPACE {
+            seen.insert(at(&alarm.properties, "/MetricName").as_str().unwrap().to_owned());
+        }
+    }
+    let all: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name().to_owned()).collect();
+    assert_eq!(seen, all);
+}
