@@ -1,1 +1,30 @@
 //! Sources: Airbyte declarative manifests, interpreted.
+
+mod cursor;
+mod dpath;
+mod error;
+mod manifest;
+mod option;
+mod paginator;
+mod part;
+mod partition_router;
+pub mod protocol;
+mod record_selector;
+mod retriever;
+mod run;
+mod schema;
+mod slice;
+mod source;
+mod stream;
+mod transformation;
+
+pub use error::{At, Error};
+pub use manifest::Manifest;
+pub use part::BuildError;
+pub use retriever::{Page, PageReader, Record, RequestError};
+pub use slice::{Partition, Position, PositionKind, Slice};
+pub use source::{Limits, Runtime, Source};
+pub use stream::{Stream, Tier};
+
+#[cfg(test)]
+mod tests;

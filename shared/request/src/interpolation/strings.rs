@@ -20,6 +20,11 @@ impl InterpolatedString {
         self.0.eval_or(context, Types::Any, Fallback::Itself)
     }
 
+    /// The value, if its literal has one of these types; else the text as it stands.
+    pub fn eval_as(&self, context: &Context<'_>, types: Types) -> Result<Value, EvalError> {
+        self.0.eval_or(context, types, Fallback::Itself)
+    }
+
     /// The value as text.
     pub fn text(&self, context: &Context<'_>) -> Result<String, EvalError> {
         self.eval(context).map(|value| value.to_string())

@@ -1,0 +1,103 @@
+//! `DatetimeBasedCursor`: windows of time, and the state that says how far a stream was read.
+
+mod build;
+mod moment;
+mod partitions;
+mod progress;
+mod windows;
+
+pub(crate) use moment::Moment;
+pub(crate) use partitions::Partitions;
+pub(crate) use progress::Progress;
+pub(crate) use windows::{Bounds, Cut};
+
+use request::datetime::{Format, Period};
+use request::value::Value;
+use serde_json::Value as Json;
+
+/// Why a cursor cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CursorError {
+    /// A state value in none of the stream's formats.
+    #[error("cursor value {value} has none of the formats {}", formats.join(", "))]
+    Format {
+        /// The value.
+        value: String,
+        /// The formats.
+        formats: Vec<String>,
+    },
+    /// A step that is too small for the time to be read.
+    #[error("more than {most} windows")]
+    TooManyWindows {
+        /// The limit.
+        most: usize,
+    },
+}
+
+/// A stream's cursor, with this configuration.
+#[derive(Debug)]
+pub(crate) struct DatetimeCursor {
+    /// Top-level field of a record that holds its cursor value.
+    pub(crate) field: String,
+    /// How bounds and states are written.
+    format: Format,
+    /// How cursor values are read, first match decides; `format` is the last of them.
+    formats: Vec<Format>,
+    /// Where windows are cut.
+    pub(crate) cut: Cut,
+    /// The manifest's own end; the present where there is none.
+    end: Option<Moment>,
+    lookback: Option<Period>,
+    /// Names of the bounds within a slice.
+    pub(crate) start_field: String,
+    /// Likewise.
+    pub(crate) end_field: String,
+    /// The pages come newest first; the walk ends at the first page that ends in known records.
+    pub(crate) data_feed: bool,
+    /// Records outside the time to be read are dropped here, because the source does not.
+    pub(crate) client_side: bool,
+    /// One state for all partitions.
+    pub(crate) global: bool,
+    /// The end of a window is sent less this: the source's upper bound is inclusive.
+    inclusive_unit: Option<Period>,
+}
+
+impl DatetimeCursor {
+    /// Where reading ends.
+    pub(crate) fn end(&self, now: Moment) -> Moment {
+        self.end.unwrap_or(now)
+    }
+
+    /// A window as it is sent: its start and its end.
+    pub(crate) fn texts(&self, bounds: &Bounds) -> (String, String) {
+        let last = self.inclusive_unit.and_then(|unit| bounds.until.minus(unit));
+        (self.format(bounds.from), self.format(last.unwrap_or(bounds.last)))
+    }
+
+    /// A record's cursor value, if it is one.
+    pub(crate) fn parse(&self, value: &Value) -> Option<Moment> {
+        if value.is_nothing() {
+            return None;
+        }
+        Format::parse_any(&self.formats, value).ok().and_then(Moment::new)
+    }
+
+    /// The same of a text.
+    pub(crate) fn parse_text(&self, text: &str) -> Option<Moment> {
+        let parsed = |format: &Format| format.parse_text(text).ok();
+        self.formats.iter().find_map(parsed).and_then(Moment::new)
+    }
+
+    /// A state's value, which must be one.
+    pub(crate) fn parse_state(&self, value: &Json) -> Result<Moment, CursorError> {
+        self.parse(&Value::from(value)).ok_or_else(|| CursorError::Format {
+            value: value.to_string(),
+            formats: self.formats.iter().map(|format| format.as_str().to_owned()).collect(),
+        })
+    }
+
+    /// As the source and the state write it.
+    pub(crate) fn format(&self, moment: Moment) -> String {
+        self.format.format(moment.written())
+    }
+}

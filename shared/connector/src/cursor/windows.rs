@@ -1,0 +1,150 @@
+//! The windows of time that a stream is read in.
+
+use request::datetime::Period;
+
+use super::moment::Moment;
+
+/// What decides the windows of a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Cut {
+    /// Nothing before this is read.
+    pub(crate) start: Moment,
+    /// How long a window is; one window when there is no step.
+    pub(crate) step: Option<Period>,
+    /// The smallest unit the source tells apart; with it the end of a window is inside of it.
+    pub(crate) granularity: Option<Period>,
+    /// Whether a window of one instant is refused by the source.
+    pub(crate) strict: bool,
+}
+
+/// One window: the next one starts where it ends, and the request says `last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// First instant inside.
+    pub(crate) from: Moment,
+    /// First instant after.
+    pub(crate) until: Moment,
+    /// The end as it is sent: the last unit inside, or `until` itself where nothing follows.
+    pub(crate) last: Moment,
+}
+
+impl Cut {
+    /// Cuts `[lower, upper]` into windows. `open` says that `upper` is the end of all, not the
+    /// start of something already read. `None`: more than `most` windows.
+    pub(crate) fn windows(
+        &self,
+        lower: Moment,
+        upper: Moment,
+        open: bool,
+        most: usize,
+    ) -> Option<Vec<Bounds>> {
+        let mut windows = Vec::new();
+        if lower > upper || (lower == upper && self.granularity.is_none()) || upper < self.start {
+            return Some(windows);
+        }
+        let lower = lower.max(self.start);
+        if lower > upper || (lower == upper && (self.strict || !open)) {
+            return Some(windows);
+        }
+        let mut from = lower;
+        loop {
+            let until = self.step.and_then(|step| from.plus(step)).map_or(upper, |u| u.min(upper));
+            let reached = until >= upper;
+            if !reached && until <= from {
+                return None;
+            }
+            let inside = self.granularity.filter(|_| !(open && reached));
+            let last = inside.and_then(|unit| until.minus(unit)).unwrap_or(until);
+            windows.push(Bounds { from, until, last });
+            if reached {
+                return Some(windows);
+            }
+            if windows.len() >= most {
+                return None;
+            }
+            from = until;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Moment {
+        Moment::utc(text.parse().unwrap())
+    }
+
+    fn period(text: &str) -> Period {
+        Period::parse(text).unwrap()
+    }
+
+    #[track_caller]
+    fn check(cut: &Cut, upper: &str, expected: &[(&str, &str)]) {
+        let windows = cut.windows(cut.start, at(upper), true, 100).unwrap();
+        let found: Vec<_> = windows.iter().map(|w| (w.from, w.last)).collect();
+        let expected: Vec<_> = expected.iter().map(|(from, last)| (at(from), at(last))).collect();
+        assert_eq!(found, expected);
+        assert!(windows.windows(2).all(|pair| pair[0].until == pair[1].from));
+    }
+
+    #[test]
+    fn every_window_but_the_last_ends_one_unit_early() {
+        let cut = Cut {
+            start: at("2024-01-01T00:00:00Z"),
+            step: Some(period("P2D")),
+            granularity: Some(period("PT1S")),
+            strict: false,
+        };
+        check(
+            &cut,
+            "2024-01-06T07:08:09.123456Z",
+            &[
+                ("2024-01-01T00:00:00Z", "2024-01-02T23:59:59Z"),
+                ("2024-01-03T00:00:00Z", "2024-01-04T23:59:59Z"),
+                ("2024-01-05T00:00:00Z", "2024-01-06T07:08:09.123456Z"),
+            ],
+        );
+    }
+
+    #[test]
+    fn steps_of_months_follow_the_calendar_and_clip_the_day() {
+        let cut = Cut {
+            start: at("2023-10-31T00:00:00Z"),
+            step: Some(period("P1M")),
+            granularity: Some(period("P1D")),
+            strict: false,
+        };
+        check(
+            &cut,
+            "2024-01-06T00:00:00Z",
+            &[
+                ("2023-10-31T00:00:00Z", "2023-11-29T00:00:00Z"),
+                ("2023-11-30T00:00:00Z", "2023-12-29T00:00:00Z"),
+                ("2023-12-30T00:00:00Z", "2024-01-06T00:00:00Z"),
+            ],
+        );
+    }
+
+    #[test]
+    fn without_a_step_there_is_one_window_and_none_before_the_start() {
+        let mut cut =
+            Cut { start: at("2024-01-01T00:00:00Z"), step: None, granularity: None, strict: false };
+        check(&cut, "2024-01-06T00:00:00Z", &[("2024-01-01T00:00:00Z", "2024-01-06T00:00:00Z")]);
+        check(&cut, "2023-12-31T00:00:00Z", &[]);
+        check(&cut, "2024-01-01T00:00:00Z", &[]);
+        cut.granularity = Some(period("PT1S"));
+        check(&cut, "2024-01-01T00:00:00Z", &[("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z")]);
+    }
+
+    #[test]
+    fn a_step_that_makes_too_many_windows_is_refused() {
+        let cut = Cut {
+            start: at("2024-01-01T00:00:00Z"),
+            step: Some(period("PT1S")),
+            granularity: Some(period("PT1S")),
+            strict: false,
+        };
+        assert_eq!(cut.windows(cut.start, at("2024-01-02T00:00:00Z"), true, 1000), None);
+    }
+}

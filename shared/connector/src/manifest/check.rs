@@ -1,0 +1,134 @@
+//! Refuses what does not run, before anything runs: every fault with its line and field.
+
+use model::document::{Fault, Node, NodeValue, suggest};
+
+use super::Place;
+use super::vocabulary::{self, KINDS, Kind};
+
+/// All faults of a resolved manifest.
+pub(super) fn check(file: &str, root: &Node) -> Vec<Fault> {
+    let mut checker = Checker { file, faults: Vec::new() };
+    checker.component(root, &["DeclarativeSource"], &Place::default());
+    checker.faults
+}
+
+struct Checker<'a> {
+    file: &'a str,
+    faults: Vec<Fault>,
+}
+
+impl Checker<'_> {
+    fn component(&mut self, node: &Node, accepted: &[&str], place: &Place) {
+        let Some(kind) = self.kind(node, accepted, place) else { return };
+        for field in kind.required {
+            if node.get(field).is_none_or(Node::is_null) {
+                self.fault(node, place, format!("{} needs `{field}`", kind.name));
+            }
+        }
+        for (field, accepted) in kind.children {
+            let place = place.field(field);
+            match node.get(field) {
+                Some(child) if accepted.is_empty() && !is_nothing(child) => {
+                    let message = format!("`{field}` of {} is not supported", kind.name);
+                    self.fault(child, &place, message);
+                }
+                Some(child) if !accepted.is_empty() => self.children(child, accepted, &place),
+                _ => {}
+            }
+        }
+        self.special(node, kind, place);
+    }
+
+    fn children(&mut self, child: &Node, accepted: &[&str], place: &Place) {
+        match &child.value {
+            NodeValue::Sequence(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    self.component(item, accepted, &place.index(i));
+                }
+            }
+            NodeValue::Null => {}
+            NodeValue::String(_) if place.ends_with(&vocabulary::TEXT_TOO) => {}
+            _ => self.component(child, accepted, place),
+        }
+    }
+
+    /// The kind of a component, if it may stand here.
+    fn kind(&mut self, node: &Node, accepted: &[&str], place: &Place) -> Option<&'static Kind> {
+        let options = accepted.join(", ");
+        let Some(kind) = node.get("type") else {
+            let found = node.kind();
+            let message = match node.entries() {
+                Some(_) => format!("a component needs `type`: {options}"),
+                None => format!("expected a component ({options}), found {found}"),
+            };
+            self.fault(node, place, message);
+            return None;
+        };
+        let name = kind.text().unwrap_or_default();
+        if accepted.contains(&name) {
+            return vocabulary::find(name);
+        }
+        let message = if name.starts_with("Custom") {
+            format!("{name} needs Python code, which does not run here; accepted: {options}")
+        } else if vocabulary::find(name).is_some() {
+            format!("{name} cannot stand here; accepted: {options}")
+        } else {
+            let near = suggest(name, accepted).map(|near| format!(" (did you mean {near}?)"));
+            format!("{name} is not supported{}; accepted: {options}", near.unwrap_or_default())
+        };
+        self.fault(kind, place, message);
+        None
+    }
+
+    /// What the table cannot say.
+    fn special(&mut self, node: &Node, kind: &Kind, place: &Place) {
+        match kind.name {
+            "SelectiveAuthenticator" => {
+                let authenticators = KINDS.iter().find(|kind| kind.name == "HttpRequester");
+                let accepted = authenticators
+                    .and_then(|kind| kind.children.iter().find(|(f, _)| *f == "authenticator"))
+                    .map_or(&[] as &[&str], |(_, accepted)| accepted);
+                let place = place.field("authenticators");
+                for (key, child) in
+                    node.get("authenticators").and_then(Node::entries).unwrap_or_default()
+                {
+                    self.component(child, accepted, &place.field(&key.text));
+                }
+            }
+            "DeclarativeSource"
+                if node.get("streams").and_then(Node::items).is_some_and(<[_]>::is_empty) =>
+            {
+                self.fault(node, &place.field("streams"), "a source needs streams".into());
+            }
+            "DeclarativeStream" if node.get("name").and_then(Node::text).is_none() => {
+                self.fault(node, place, "a stream needs `name`, a text".into());
+            }
+            "HttpRequester" if node.get("url_base").or_else(|| node.get("url")).is_none() => {
+                self.fault(node, place, "HttpRequester needs `url_base` or `url`".into());
+            }
+            "DatetimeBasedCursor" => {
+                let set = |name| node.get(name).is_some_and(|node| !node.is_null());
+                if set("step") != set("cursor_granularity") {
+                    let message = "`step` and `cursor_granularity` go together".into();
+                    self.fault(node, place, message);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn fault(&mut self, node: &Node, place: &Place, message: String) {
+        let (line, column) = (node.line, node.column);
+        let fault =
+            Fault { file: self.file.to_owned(), line, column, field: place.to_string(), message };
+        // One faulty definition that many streams refer to is one fault.
+        let seen = |f: &Fault| f.line == line && f.column == column && f.message == fault.message;
+        if !self.faults.iter().any(seen) {
+            self.faults.push(fault);
+        }
+    }
+}
+
+fn is_nothing(node: &Node) -> bool {
+    node.is_null() || node.items().is_some_and(<[_]>::is_empty)
+}

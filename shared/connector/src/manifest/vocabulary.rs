@@ -1,0 +1,275 @@
+//! The language: which components there are, what stands where, what must be there.
+
+/// A component that Headwater runs.
+#[derive(Debug)]
+pub(super) struct Kind {
+    /// Its `type`.
+    pub(super) name: &'static str,
+    /// Fields it cannot do without.
+    pub(super) required: &'static [&'static str],
+    /// Fields that hold components: one, or a list of them.
+    pub(super) children: &'static [(&'static str, &'static [&'static str])],
+}
+
+const fn kind(
+    name: &'static str,
+    required: &'static [&'static str],
+    children: &'static [(&'static str, &'static [&'static str])],
+) -> Kind {
+    Kind { name, required, children }
+}
+
+const OPTION: &[&str] = &["RequestOption"];
+const AUTHENTICATORS: &[&str] = &[
+    "NoAuth",
+    "ApiKeyAuthenticator",
+    "BearerAuthenticator",
+    "BasicHttpAuthenticator",
+    "OAuthAuthenticator",
+    "SelectiveAuthenticator",
+    "SessionTokenAuthenticator",
+];
+const ERROR_HANDLERS: &[&str] = &["DefaultErrorHandler", "CompositeErrorHandler"];
+const BACKOFFS: &[&str] = &[
+    "ConstantBackoffStrategy",
+    "ExponentialBackoffStrategy",
+    "WaitTimeFromHeader",
+    "WaitUntilTimeFromHeader",
+];
+const ROUTERS: &[&str] = &["ListPartitionRouter", "SubstreamPartitionRouter"];
+const BODIES: &[&str] = &[
+    "RequestBodyJsonObject",
+    "RequestBodyUrlEncodedForm",
+    "RequestBodyPlainText",
+    "RequestBodyGraphQL",
+];
+const TRANSFORMATIONS: &[&str] = &[
+    "AddFields",
+    "RemoveFields",
+    "KeysToLower",
+    "KeysToSnakeCase",
+    "KeysReplace",
+    "FlattenFields",
+    "DpathFlattenFields",
+];
+
+/// What runs.
+pub(super) const KINDS: &[Kind] = &[
+    kind(
+        "DeclarativeSource",
+        &["check", "version", "streams"],
+        &[
+            ("check", &["CheckStream"]),
+            ("streams", &["DeclarativeStream"]),
+            ("spec", &["Spec"]),
+            ("concurrency_level", &["ConcurrencyLevel"]),
+            ("dynamic_streams", &[]),
+        ],
+    ),
+    kind("CheckStream", &[], &[("dynamic_streams_check_configs", &[])]),
+    kind("Spec", &["connection_specification"], &[]),
+    kind("ConcurrencyLevel", &[], &[]),
+    kind(
+        "DeclarativeStream",
+        &["retriever"],
+        &[
+            ("retriever", &["SimpleRetriever"]),
+            ("incremental_sync", &["DatetimeBasedCursor"]),
+            ("schema_loader", &["InlineSchemaLoader", "JsonFileSchemaLoader"]),
+            ("transformations", TRANSFORMATIONS),
+            ("state_migrations", &[]),
+            ("file_uploader", &[]),
+        ],
+    ),
+    kind("InlineSchemaLoader", &[], &[]),
+    kind("JsonFileSchemaLoader", &[], &[]),
+    kind(
+        "SimpleRetriever",
+        &["record_selector", "requester"],
+        &[
+            ("requester", &["HttpRequester"]),
+            ("record_selector", &["RecordSelector"]),
+            ("paginator", &["DefaultPaginator", "NoPagination"]),
+            ("partition_router", ROUTERS),
+            ("decoder", &["JsonDecoder"]),
+            ("pagination_reset", &[]),
+            ("page_size_reduction", &[]),
+            ("request_window_splitting", &[]),
+        ],
+    ),
+    kind("JsonDecoder", &[], &[]),
+    kind(
+        "HttpRequester",
+        &[],
+        &[
+            ("authenticator", AUTHENTICATORS),
+            ("error_handler", ERROR_HANDLERS),
+            ("request_body", BODIES),
+            ("fetch_properties_from_endpoint", &[]),
+            ("query_properties", &[]),
+        ],
+    ),
+    kind("RequestBodyJsonObject", &["value"], &[]),
+    kind("RequestBodyUrlEncodedForm", &["value"], &[]),
+    kind("RequestBodyPlainText", &["value"], &[]),
+    kind("RequestBodyGraphQL", &["value"], &[]),
+    kind("NoAuth", &[], &[]),
+    kind("ApiKeyAuthenticator", &[], &[("inject_into", OPTION)]),
+    kind("BearerAuthenticator", &["api_token"], &[]),
+    kind("BasicHttpAuthenticator", &["username"], &[]),
+    kind("OAuthAuthenticator", &[], &[("profile_assertion", &[])]),
+    kind("SelectiveAuthenticator", &["authenticators", "authenticator_selection_path"], &[]),
+    kind(
+        "SessionTokenAuthenticator",
+        &["login_requester", "session_token_path", "request_authentication"],
+        &[
+            ("login_requester", &["HttpRequester"]),
+            ("request_authentication", &["ApiKey", "Bearer"]),
+            ("decoder", &["JsonDecoder"]),
+        ],
+    ),
+    kind("ApiKey", &["inject_into"], &[("inject_into", OPTION)]),
+    kind("Bearer", &[], &[]),
+    kind(
+        "DefaultErrorHandler",
+        &[],
+        &[("backoff_strategies", BACKOFFS), ("response_filters", &["HttpResponseFilter"])],
+    ),
+    kind("CompositeErrorHandler", &["error_handlers"], &[("error_handlers", ERROR_HANDLERS)]),
+    kind("HttpResponseFilter", &[], &[]),
+    kind("ConstantBackoffStrategy", &["backoff_time_in_seconds"], &[]),
+    kind("ExponentialBackoffStrategy", &[], &[]),
+    kind("WaitTimeFromHeader", &["header"], &[]),
+    kind("WaitUntilTimeFromHeader", &["header"], &[]),
+    kind("NoPagination", &[], &[]),
+    kind(
+        "DefaultPaginator",
+        &["pagination_strategy"],
+        &[
+            ("pagination_strategy", &["CursorPagination", "OffsetIncrement", "PageIncrement"]),
+            ("page_size_option", OPTION),
+            ("page_token_option", &["RequestOption", "RequestPath"]),
+            ("decoder", &["JsonDecoder"]),
+        ],
+    ),
+    kind("CursorPagination", &["cursor_value"], &[("decoder", &["JsonDecoder"])]),
+    kind("OffsetIncrement", &[], &[]),
+    kind("PageIncrement", &[], &[]),
+    kind("RequestOption", &["inject_into"], &[]),
+    kind("RequestPath", &[], &[]),
+    kind(
+        "RecordSelector",
+        &["extractor"],
+        &[("extractor", &["DpathExtractor"]), ("record_filter", &["RecordFilter"])],
+    ),
+    kind(
+        "DpathExtractor",
+        &["field_path"],
+        &[("decoder", &["JsonDecoder"]), ("record_expander", &[])],
+    ),
+    kind("RecordFilter", &[], &[]),
+    kind("AddFields", &["fields"], &[("fields", &["AddedFieldDefinition"])]),
+    kind("AddedFieldDefinition", &["path", "value"], &[]),
+    kind("RemoveFields", &["field_pointers"], &[]),
+    kind("KeysToLower", &[], &[]),
+    kind("KeysToSnakeCase", &[], &[]),
+    kind("KeysReplace", &["old", "new"], &[]),
+    kind("FlattenFields", &[], &[]),
+    kind("DpathFlattenFields", &["field_path"], &[]),
+    kind("ListPartitionRouter", &["cursor_field", "values"], &[("request_option", OPTION)]),
+    kind(
+        "SubstreamPartitionRouter",
+        &["parent_stream_configs"],
+        &[("parent_stream_configs", &["ParentStreamConfig"])],
+    ),
+    kind(
+        "ParentStreamConfig",
+        &["parent_key", "partition_field", "stream"],
+        &[
+            ("stream", &["DeclarativeStream"]),
+            ("request_option", OPTION),
+            ("lazy_read_pointer", &[]),
+        ],
+    ),
+    kind(
+        "DatetimeBasedCursor",
+        &["cursor_field", "datetime_format", "start_datetime"],
+        &[
+            ("start_datetime", &["MinMaxDatetime"]),
+            ("end_datetime", &["MinMaxDatetime"]),
+            ("start_time_option", OPTION),
+            ("end_time_option", OPTION),
+            ("clamping", &[]),
+        ],
+    ),
+    kind("MinMaxDatetime", &["datetime"], &[]),
+];
+
+/// Fields that hold a component or a plain text.
+pub(super) const TEXT_TOO: [&str; 2] = ["start_datetime", "end_datetime"];
+
+/// The component of a name, when it runs.
+pub(super) fn find(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// The type that a place implies when none is written: `Parent.field` → type.
+pub(super) fn implied(place: &str, custom: bool) -> Option<&'static str> {
+    let table = if custom { CUSTOM } else { IMPLIED };
+    table.iter().find(|(at, _)| *at == place).map(|(_, kind)| *kind)
+}
+
+/// The reference's table, whole: `DEFAULT_MODEL_TYPES` of airbyte-cdk 7.39.
+const IMPLIED: &[(&str, &str)] = &[
+    ("", "DeclarativeSource"),
+    ("CompositeErrorHandler.error_handlers", "DefaultErrorHandler"),
+    ("CursorPagination.decoder", "JsonDecoder"),
+    ("DatetimeBasedCursor.end_datetime", "MinMaxDatetime"),
+    ("DatetimeBasedCursor.end_time_option", "RequestOption"),
+    ("DatetimeBasedCursor.start_datetime", "MinMaxDatetime"),
+    ("DatetimeBasedCursor.start_time_option", "RequestOption"),
+    ("DeclarativeSource.check", "CheckStream"),
+    ("DeclarativeSource.spec", "Spec"),
+    ("DeclarativeSource.streams", "DeclarativeStream"),
+    ("DeclarativeStream.retriever", "SimpleRetriever"),
+    ("DeclarativeStream.schema_loader", "JsonFileSchemaLoader"),
+    ("DynamicDeclarativeStream.stream_template", "DeclarativeStream"),
+    ("DynamicDeclarativeStream.components_resolver", "ConfigComponentResolver"),
+    ("HttpComponentsResolver.retriever", "SimpleRetriever"),
+    ("HttpComponentsResolver.components_mapping", "ComponentMappingDefinition"),
+    ("ConfigComponentsResolver.stream_config", "StreamConfig"),
+    ("ConfigComponentsResolver.components_mapping", "ComponentMappingDefinition"),
+    ("DefaultErrorHandler.response_filters", "HttpResponseFilter"),
+    ("DefaultPaginator.decoder", "JsonDecoder"),
+    ("DefaultPaginator.page_size_option", "RequestOption"),
+    ("DpathExtractor.decoder", "JsonDecoder"),
+    ("DpathExtractor.record_expander", "RecordExpander"),
+    ("HttpRequester.error_handler", "DefaultErrorHandler"),
+    ("ListPartitionRouter.request_option", "RequestOption"),
+    ("ParentStreamConfig.request_option", "RequestOption"),
+    ("ParentStreamConfig.stream", "DeclarativeStream"),
+    ("RecordExpander.parent_fields", "ParentFieldPath"),
+    ("RecordSelector.extractor", "DpathExtractor"),
+    ("RecordSelector.record_filter", "RecordFilter"),
+    ("SimpleRetriever.paginator", "NoPagination"),
+    ("SimpleRetriever.record_selector", "RecordSelector"),
+    ("SimpleRetriever.requester", "HttpRequester"),
+    ("SubstreamPartitionRouter.parent_stream_configs", "ParentStreamConfig"),
+    ("AddFields.fields", "AddedFieldDefinition"),
+    ("CustomPartitionRouter.parent_stream_configs", "ParentStreamConfig"),
+    ("DynamicSchemaLoader.retriever", "SimpleRetriever"),
+    ("SchemaTypeIdentifier.types_map", "TypesMap"),
+];
+
+/// The same for components that name a class: `CUSTOM_COMPONENTS_MAPPING`.
+const CUSTOM: &[(&str, &str)] = &[
+    ("CompositeErrorHandler.backoff_strategies", "CustomBackoffStrategy"),
+    ("DeclarativeStream.retriever", "CustomRetriever"),
+    ("DeclarativeStream.transformations", "CustomTransformation"),
+    ("DefaultErrorHandler.backoff_strategies", "CustomBackoffStrategy"),
+    ("DefaultPaginator.pagination_strategy", "CustomPaginationStrategy"),
+    ("HttpRequester.authenticator", "CustomAuthenticator"),
+    ("HttpRequester.error_handler", "CustomErrorHandler"),
+    ("RecordSelector.extractor", "CustomRecordExtractor"),
+    ("SimpleRetriever.partition_router", "CustomPartitionRouter"),
+];

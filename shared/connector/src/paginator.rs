@@ -1,0 +1,217 @@
+//! `DefaultPaginator`: which page comes next, and how its request says so.
+
+use request::interpolation::{Context, EvalError, InterpolatedBoolean, InterpolatedString};
+use request::value::{Selection, Value};
+
+use crate::option::Injection;
+use crate::part::{BuildError, Part};
+use crate::retriever::Options;
+use crate::slice::{Position, PositionKind};
+
+/// How a stream's pages follow each other.
+#[derive(Debug)]
+pub(crate) struct Paginator {
+    strategy: Strategy,
+    /// Number of records a full page has, when the manifest says so.
+    page_size: Option<Value>,
+    size_option: Option<Injection>,
+    token_place: TokenPlace,
+}
+
+#[derive(Debug)]
+enum Strategy {
+    /// One page.
+    None,
+    /// A token that the page, or its headers, give.
+    Cursor { value: InterpolatedString, stop: Option<InterpolatedBoolean> },
+    /// The number of records read so far.
+    Offset { inject_first: bool },
+    /// The number of the page.
+    Page { first: i64, inject_first: bool },
+}
+
+#[derive(Debug)]
+enum TokenPlace {
+    /// Templates put it where it belongs.
+    Nowhere,
+    /// It is the path, or the whole address, of the next page.
+    Path,
+    /// An option of the request.
+    Option(Injection),
+}
+
+/// What is known of a page that was read.
+pub(crate) struct Seen<'a, 'c> {
+    /// What templates see: `response`, `headers`, `last_record`, `last_page_size`, …
+    pub(crate) context: &'a Context<'c>,
+    /// How many records the page held, filtered ones among them.
+    pub(crate) count: u64,
+    /// The token that the page was asked for with; undefined on a first page without one.
+    pub(crate) token: &'a Value,
+}
+
+impl Paginator {
+    /// One page and no more.
+    pub(crate) fn none() -> Self {
+        Self {
+            strategy: Strategy::None,
+            page_size: None,
+            size_option: None,
+            token_place: TokenPlace::Nowhere,
+        }
+    }
+
+    pub(crate) fn build(part: &Part<'_>, context: &Context<'_>) -> Result<Self, BuildError> {
+        if part.kind() == "NoPagination" {
+            return Ok(Self::none());
+        }
+        let strategy = part.needed("pagination_strategy")?;
+        let page_size = page_size(&strategy, context)?;
+        let token = part.child("page_token_option");
+        let paginator = Self {
+            strategy: Strategy::build(&strategy)?,
+            page_size,
+            size_option: Injection::at(part, "page_size_option", context)?,
+            token_place: match token.as_ref().map(Part::kind) {
+                None => TokenPlace::Nowhere,
+                Some("RequestPath") => TokenPlace::Path,
+                Some(_) => match Injection::at(part, "page_token_option", context)? {
+                    Some(option) => TokenPlace::Option(option),
+                    None => TokenPlace::Nowhere,
+                },
+            },
+        };
+        let sized = paginator.page_size.as_ref().is_some_and(Value::is_truthy);
+        if paginator.size_option.is_some() && !sized {
+            return Err(part.fault("`page_size_option` needs `page_size` in the strategy".into()));
+        }
+        if let (Some(size), TokenPlace::Option(token)) =
+            (&paginator.size_option, &paginator.token_place)
+            && size.collides(token)
+        {
+            return Err(part.fault("page size and page token have the same name".into()));
+        }
+        Ok(paginator)
+    }
+
+    /// The token of the first page.
+    pub(crate) fn initial(&self) -> Value {
+        match self.strategy {
+            Strategy::Offset { inject_first: true } => Value::from(0),
+            Strategy::Page { first, inject_first: true } => Value::from(first),
+            _ => Value::None,
+        }
+    }
+
+    /// The token of the page after one that was read; `None` at the end.
+    pub(crate) fn next(&self, seen: &Seen<'_, '_>) -> Result<Option<Value>, EvalError> {
+        let token = match &self.strategy {
+            Strategy::Cursor { value, stop } => {
+                if let Some(stop) = stop
+                    && stop.eval(seen.context)?
+                {
+                    return Ok(None);
+                }
+                value.eval(seen.context)?
+            }
+            Strategy::None => return Ok(None),
+            _ if self.is_last(seen.count) => return Ok(None),
+            Strategy::Offset { .. } => {
+                let count = i64::try_from(seen.count).unwrap_or(i64::MAX);
+                Value::from(seen.token.as_i64().unwrap_or_default().saturating_add(count))
+            }
+            Strategy::Page { first, .. } => {
+                Value::from(seen.token.as_i64().unwrap_or(*first).saturating_add(1))
+            }
+        };
+        Ok(Some(token).filter(Value::is_truthy))
+    }
+
+    /// Whether a page with so many records is the last one.
+    fn is_last(&self, count: u64) -> bool {
+        let full = self.full();
+        count == 0 || full.is_some_and(|full| count < full)
+    }
+
+    /// Number of records of a full page.
+    pub(crate) fn full(&self) -> Option<u64> {
+        let size = self.page_size.as_ref().filter(|size| size.is_truthy())?;
+        u64::try_from(size.as_i64()?).ok()
+    }
+
+    /// The page size as templates see it.
+    pub(crate) fn page_size(&self) -> Value {
+        self.page_size.clone().unwrap_or_default()
+    }
+
+    /// What the request of a page carries.
+    pub(crate) fn inject(&self, token: &Value, options: &mut Options) {
+        if let TokenPlace::Option(option) = &self.token_place
+            && !token.is_nothing()
+        {
+            option.put(options, token.clone());
+        }
+        if let (Some(option), Some(size)) = (&self.size_option, &self.page_size) {
+            option.put(options, size.clone());
+        }
+    }
+
+    /// The path of a page, where its token is one.
+    pub(crate) fn path(&self, token: &Value) -> Option<String> {
+        let given = matches!(self.token_place, TokenPlace::Path) && token.is_truthy();
+        given.then(|| token.to_string())
+    }
+
+    /// The place of a page.
+    pub(crate) fn position(&self, token: &Value, page: u64) -> Position {
+        let kind = match (&self.strategy, &self.token_place) {
+            (Strategy::None, _) => PositionKind::First,
+            _ if page == 0 => PositionKind::First,
+            (Strategy::Offset { .. }, _) => PositionKind::Offset,
+            (Strategy::Page { .. }, _) => PositionKind::Page,
+            (Strategy::Cursor { .. }, TokenPlace::Path) => PositionKind::Url,
+            (Strategy::Cursor { .. }, _) => PositionKind::Cursor,
+        };
+        Position { kind, token: token.to_json(), page }
+    }
+
+    /// What its templates read of the page's body; `None` when nothing.
+    pub(crate) fn reads(&self, name: &str) -> Option<Selection> {
+        let Strategy::Cursor { value, stop } = &self.strategy else { return None };
+        let stop = stop.as_ref().and_then(InterpolatedBoolean::template);
+        let templates = std::iter::once(value.template()).chain(stop);
+        let mut all: Option<Selection> = None;
+        for read in templates.filter_map(|template| template.reads().of(name)) {
+            all.get_or_insert_with(Selection::nothing).merge(read);
+        }
+        all
+    }
+}
+
+impl Strategy {
+    fn build(part: &Part<'_>) -> Result<Self, BuildError> {
+        let inject_first = part.flag("inject_on_first_request")?;
+        match part.kind() {
+            "CursorPagination" => Ok(Self::Cursor {
+                value: part.needed("cursor_value")?.template(&part.parameters())?,
+                stop: part.condition_at("stop_condition")?,
+            }),
+            "OffsetIncrement" => Ok(Self::Offset { inject_first }),
+            _ => {
+                let first = part.child("start_from_page").map(|first| {
+                    first.json.as_i64().ok_or_else(|| first.fault("expected a number".into()))
+                });
+                Ok(Self::Page { first: first.transpose()?.unwrap_or(0), inject_first })
+            }
+        }
+    }
+}
+
+/// A page size must be, or evaluate to, a whole number.
+fn page_size(part: &Part<'_>, context: &Context<'_>) -> Result<Option<Value>, BuildError> {
+    let Some(size) = part.value_at("page_size", context)? else { return Ok(None) };
+    match size.as_i64() {
+        Some(_) => Ok(Some(size)),
+        None => Err(part.fault(format!("`page_size` is {}, not a number", size.type_name()))),
+    }
+}

@@ -1,0 +1,201 @@
+//! The Airbyte protocol: `spec`, `check`, `discover` and `read`, as the reference speaks it.
+
+mod files;
+mod message;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+use crate::manifest::Manifest;
+use crate::run::{Event, StreamRun};
+use crate::source::Source;
+use crate::stream::Stream;
+
+pub use files::Files;
+pub use message::{Messages, Sink, Status};
+
+/// The states of streams, by name.
+pub type States = BTreeMap<String, Map<String, Value>>;
+
+/// Which streams a read is to read, in order: the names in a configured catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "Catalog")]
+pub struct Selected(pub Vec<String>);
+
+#[derive(Deserialize)]
+struct Catalog {
+    streams: Vec<Configured>,
+}
+
+#[derive(Deserialize)]
+struct Configured {
+    stream: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+impl From<Catalog> for Selected {
+    fn from(catalog: Catalog) -> Self {
+        Self(catalog.streams.into_iter().map(|configured| configured.stream.name).collect())
+    }
+}
+
+/// The states in a list of state messages, as the protocol hands them in.
+pub fn states(messages: &Value) -> Result<States, String> {
+    let list = match messages {
+        Value::Null => return Ok(States::new()),
+        Value::Array(list) => list,
+        _ => return Err("a state is a list of state messages".to_owned()),
+    };
+    let one = |message: &Value| {
+        let stream = message.get("stream").or_else(|| message.get("state")?.get("stream"))?;
+        let name = stream.get("stream_descriptor")?.get("name")?.as_str()?.to_owned();
+        let state = stream.get("stream_state").and_then(Value::as_object);
+        Some((name, state.cloned().unwrap_or_default()))
+    };
+    let named =
+        |message| one(message).ok_or("a state message needs `stream.stream_descriptor.name`");
+    Ok(list.iter().map(named).collect::<Result<_, _>>()?)
+}
+
+/// Writes what a connection's configuration must look like.
+pub fn spec(manifest: &Manifest, out: &mut dyn Write) -> Result<(), Error> {
+    let spec = manifest.spec();
+    let mut message = Map::new();
+    let schema = spec.get("connection_specification").cloned().unwrap_or_else(|| json!({}));
+    message.insert("connectionSpecification".into(), schema);
+    for (field, name) in
+        [("documentation_url", "documentationUrl"), ("advanced_auth", "advanced_auth")]
+    {
+        if let Some(value) = spec.get(field).filter(|value| !value.is_null()) {
+            message.insert(name.into(), value.clone());
+        }
+    }
+    Messages::new(out).write(&json!({"type": "SPEC", "spec": message}))
+}
+
+/// Writes whether the source answers with this configuration; gives what stands in the way.
+pub async fn check(source: &Source, out: &mut (dyn Write + Send)) -> Result<(), Error> {
+    let checked = source.check().await;
+    let status = match &checked {
+        Ok(()) => json!({"status": "SUCCEEDED"}),
+        Err(error) => json!({"status": "FAILED", "message": error.to_string()}),
+    };
+    Messages::new(out).write(&json!({"type": "CONNECTION_STATUS", "connectionStatus": status}))?;
+    checked
+}
+
+/// Writes the catalogue.
+pub fn discover(source: &Source, out: &mut dyn Write) -> Result<(), Error> {
+    let streams: Vec<Value> = source.streams().iter().map(described).collect();
+    Messages::new(out).write(&json!({"type": "CATALOG", "catalog": {"streams": streams}}))
+}
+
+fn described(stream: &Stream) -> Value {
+    let incremental = stream.is_incremental();
+    let modes: &[&str] =
+        if incremental { &["full_refresh", "incremental"] } else { &["full_refresh"] };
+    let mut described = json!({
+        "name": stream.name().as_str(),
+        "json_schema": stream.json_schema(),
+        "supported_sync_modes": modes,
+        "is_resumable": incremental,
+    });
+    if let Some(fields) = described.as_object_mut() {
+        if let Some(cursor) = stream.cursor_field() {
+            fields.insert("source_defined_cursor".into(), json!(true));
+            fields.insert("default_cursor_field".into(), json!([cursor]));
+        }
+        if !stream.primary_key().is_empty() {
+            fields.insert("source_defined_primary_key".into(), json!(stream.primary_key()));
+        }
+    }
+    described
+}
+
+/// What became of a read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Records of each stream.
+    pub records: BTreeMap<String, u64>,
+    /// Streams that were not read whole.
+    pub failed: Vec<String>,
+}
+
+/// Reads streams one after the other, from their states. A stream that fails does not stop the
+/// others.
+pub async fn read(
+    source: &Source,
+    selected: &Selected,
+    states: &States,
+    sink: &mut (dyn Sink + Send),
+) -> Result<Summary, Error> {
+    let mut summary = Summary::default();
+    let mut streams = Vec::with_capacity(selected.0.len());
+    for name in &selected.0 {
+        let known = |stream: &&Stream| stream.name().as_str() == name;
+        let stream = source.streams().iter().find(known).ok_or_else(|| Error::NoStream {
+            name: name.clone(),
+            known: source.streams().iter().map(|stream| stream.name().to_string()).collect(),
+        })?;
+        streams.push(stream);
+    }
+    for stream in streams {
+        let name = stream.name().as_str();
+        let clock = &stream.0.shared.runtime.clock;
+        let empty = Map::new();
+        sink.status(name, Status::Started, clock.now())?;
+        let mut records = 0;
+        let read = one(stream, states.get(name).unwrap_or(&empty), sink, &mut records).await;
+        summary.records.insert(name.to_owned(), records);
+        match read {
+            Ok(()) => sink.status(name, Status::Complete, clock.now())?,
+            Err(error @ Error::Output(_)) => return Err(error),
+            Err(error) => {
+                sink.error(name, &error, clock.now())?;
+                sink.status(name, Status::Incomplete, clock.now())?;
+                summary.failed.push(name.to_owned());
+            }
+        }
+    }
+    Ok(summary)
+}
+
+async fn one(
+    stream: &Stream,
+    state: &Map<String, Value>,
+    sink: &mut (dyn Sink + Send),
+    records: &mut u64,
+) -> Result<(), Error> {
+    let name = stream.name().as_str();
+    let clock = &stream.0.shared.runtime.clock;
+    let mut run = StreamRun::new(&stream.0, state)?;
+    let mut since = 0;
+    while let Some(event) = run.next().await? {
+        match event {
+            Event::Records(page, _) => {
+                let now = clock.now();
+                if *records == 0 && !page.is_empty() {
+                    sink.status(name, Status::Running, now)?;
+                }
+                for record in &page {
+                    sink.record(name, &record.raw, now)?;
+                }
+                *records += page.len() as u64;
+                since += page.len() as u64;
+            }
+            Event::Closed if run.checkpoints() => {
+                sink.state(name, &run.state(), std::mem::take(&mut since))?;
+            }
+            Event::Closed => {}
+        }
+    }
+    sink.state(name, &run.state(), since)
+}

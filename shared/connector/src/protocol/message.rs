@@ -1,0 +1,136 @@
+//! Airbyte protocol messages, one JSON object a line.
+
+use std::io::Write;
+
+use model::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+
+/// How a stream of a read stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Its first request is about to be made.
+    Started,
+    /// Its first record came.
+    Running,
+    /// It was read whole.
+    Complete,
+    /// It was not.
+    Incomplete,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Started => "STARTED",
+            Self::Running => "RUNNING",
+            Self::Complete => "COMPLETE",
+            Self::Incomplete => "INCOMPLETE",
+        }
+    }
+}
+
+/// Takes what a read gives.
+pub trait Sink {
+    /// One record, as JSON.
+    fn record(&mut self, stream: &str, record: &[u8], at: Timestamp) -> Result<(), Error>;
+    /// A stream's state, and how many records came since the last one.
+    fn state(
+        &mut self,
+        stream: &str,
+        state: &Map<String, Value>,
+        records: u64,
+    ) -> Result<(), Error>;
+    /// A change of how a stream stands.
+    fn status(&mut self, stream: &str, status: Status, at: Timestamp) -> Result<(), Error>;
+    /// Why a stream was not read whole.
+    fn error(&mut self, stream: &str, error: &Error, at: Timestamp) -> Result<(), Error>;
+}
+
+/// Writes what a read gives as Airbyte messages.
+#[derive(Debug)]
+pub struct Messages<W> {
+    out: W,
+}
+
+#[derive(Serialize)]
+struct RecordMessage<'a> {
+    r#type: &'static str,
+    record: Record<'a>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    stream: &'a str,
+    data: &'a RawValue,
+    emitted_at: i64,
+}
+
+impl<W: Write> Messages<W> {
+    /// To a writer.
+    pub fn new(out: W) -> Self {
+        Self { out }
+    }
+
+    /// Writes one message.
+    pub fn write(&mut self, message: &impl Serialize) -> Result<(), Error> {
+        serde_json::to_writer(&mut self.out, message).map_err(std::io::Error::from)?;
+        self.out.write_all(b"\n")?;
+        Ok(())
+    }
+}
+
+impl<W: Write> Sink for Messages<W> {
+    fn record(&mut self, stream: &str, record: &[u8], at: Timestamp) -> Result<(), Error> {
+        let data = serde_json::from_slice(record).map_err(std::io::Error::from)?;
+        let record = Record { stream, data, emitted_at: at.as_millisecond() };
+        self.write(&RecordMessage { r#type: "RECORD", record })
+    }
+
+    fn state(
+        &mut self,
+        stream: &str,
+        state: &Map<String, Value>,
+        records: u64,
+    ) -> Result<(), Error> {
+        let mut message = stream_state(stream, state);
+        if let Some(state) = message.get_mut("state").and_then(Value::as_object_mut) {
+            state.insert("sourceStats".into(), json!({"recordCount": records}));
+        }
+        self.write(&message)
+    }
+
+    fn status(&mut self, stream: &str, status: Status, at: Timestamp) -> Result<(), Error> {
+        self.write(&json!({"type": "TRACE", "trace": {
+            "type": "STREAM_STATUS",
+            "emitted_at": at.as_millisecond(),
+            "stream_status": {
+                "stream_descriptor": {"name": stream},
+                "status": status.name(),
+            },
+        }}))
+    }
+
+    fn error(&mut self, stream: &str, error: &Error, at: Timestamp) -> Result<(), Error> {
+        self.write(&json!({"type": "TRACE", "trace": {
+            "type": "ERROR",
+            "emitted_at": at.as_millisecond(),
+            "error": {
+                "message": error.to_string(),
+                "failure_type": error.failure_type(),
+                "stream_descriptor": {"name": stream},
+            },
+        }}))
+    }
+}
+
+/// A stream's state as the protocol has it.
+pub(super) fn stream_state(stream: &str, state: &Map<String, Value>) -> Value {
+    json!({"type": "STATE", "state": {
+        "type": "STREAM",
+        "stream": {"stream_descriptor": {"name": stream}, "stream_state": state},
+    }})
+}

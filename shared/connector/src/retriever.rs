@@ -1,0 +1,175 @@
+//! `SimpleRetriever`: the pages of a slice, one after the other.
+
+mod call;
+mod fetch;
+mod headers;
+mod page;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{CursorValue, Timestamp};
+use request::interpolation::Context;
+use request::value::{Dict, Value};
+
+use crate::cursor::Moment;
+use crate::error::{At, Error};
+use crate::slice::{Position, PositionKind, Slice};
+use crate::stream::Core;
+pub(crate) use call::Options;
+pub use call::RequestError;
+use fetch::Answer;
+pub(crate) use fetch::Fetcher;
+use page::Content;
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its JSON; on the raw path a slice of the page's body.
+    pub raw: Bytes,
+    /// What it says about its place in the stream's order, if it does.
+    pub cursor: Option<CursorValue>,
+    pub(crate) moment: Option<Moment>,
+}
+
+/// One page.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Its records, in the source's order.
+    pub records: Vec<Record>,
+    /// Its number within the slice, from 0.
+    pub number: u64,
+    /// When its request was started.
+    pub request_start: Timestamp,
+    /// Its place.
+    pub this: Position,
+    /// The place of the page after it; none at the end of the slice.
+    pub next: Option<Position>,
+    /// Whether it holds as many records as a page can.
+    pub full: bool,
+    /// Size of its body.
+    pub bytes: u64,
+}
+
+/// Which records belong to a read that filters by cursor here, not at the source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) low: Moment,
+    pub(crate) high: Moment,
+}
+
+impl Span {
+    /// Whether a record belongs; one without a cursor value does.
+    fn holds(self, value: Option<Moment>) -> bool {
+        value.is_none_or(|value| self.low <= value && value <= self.high)
+    }
+}
+
+/// Reads the pages of one slice, from a place in it.
+#[derive(Debug)]
+pub struct PageReader {
+    core: Arc<Core>,
+    slice: Slice,
+    value: Value,
+    span: Option<Span>,
+    /// Token and number of the next page; none when there is none.
+    next: Option<(Value, u64)>,
+    /// Digests of the requests made, so that a walk in a circle is seen.
+    asked: HashSet<u64>,
+}
+
+impl PageReader {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        slice: Slice,
+        from: Option<Position>,
+        span: Option<Span>,
+    ) -> Self {
+        let value = core.slice_value(&slice);
+        let first = match from {
+            Some(position) if position.kind != PositionKind::First => {
+                (Value::from(&position.token), position.page)
+            }
+            _ => (core.paginator.initial(), 0),
+        };
+        Self { core, slice, value, span, next: Some(first), asked: HashSet::new() }
+    }
+
+    /// The slice.
+    pub fn slice(&self) -> &Slice {
+        &self.slice
+    }
+
+    /// The next page, with retries and their waits inside; none after the last one.
+    pub async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let Some((token, number)) = self.next.take() else { return Ok(None) };
+        let core = Arc::clone(&self.core);
+        let at = self.at(number);
+        let most = core.shared.runtime.limits.max_pages;
+        if number >= most {
+            let message = format!("more than {most} pages");
+            return Err(Error::Endless { at, message });
+        }
+        let page_token = if token.is_nothing() {
+            Value::None
+        } else {
+            Value::from([("next_page_token", token.clone())].into_iter().collect::<Dict>())
+        };
+        let base = core.shared.context();
+        let context = Context::within(&base)
+            .with("stream_slice", self.value.clone())
+            .with("next_page_token", page_token);
+        let options = self.options(&token, &at)?;
+        let path = core.paginator.path(&token);
+        let answer = core.fetch(&context, (options, path), &at, &mut self.asked).await?;
+        self.page(&answer, &context, (token, number), &at).map(Some)
+    }
+
+    /// What this page's request carries beside what every request of the stream does.
+    fn options(&self, token: &Value, at: &At) -> Result<Options, Error> {
+        let mut options = Options::default();
+        self.core.paginator.inject(token, &mut options);
+        if token.is_nothing() || !self.core.first_page_options_only {
+            let mut more = Options::default();
+            self.core.inject(&self.value, &mut more);
+            options.merge(more).map_err(|source| Error::Request { at: at.clone(), source })?;
+        }
+        Ok(options)
+    }
+
+    fn page(
+        &mut self,
+        answer: &Answer,
+        context: &Context<'_>,
+        (token, number): (Value, u64),
+        at: &At,
+    ) -> Result<Page, Error> {
+        let core = Arc::clone(&self.core);
+        let this = core.paginator.position(&token, number);
+        let mut page = Page {
+            records: Vec::new(),
+            number,
+            request_start: answer.started,
+            this,
+            next: None,
+            full: false,
+            bytes: answer.body.len() as u64,
+        };
+        if !answer.has_records {
+            return Ok(page);
+        }
+        let mut found = Content::read(&core, &answer.body, self.span, (context, at))?;
+        page.full = core.paginator.full().is_some_and(|full| found.count >= full);
+        if let Some(next) = found.next(&core, answer, &token, (context, at))? {
+            page.next = Some(core.paginator.position(&next, number + 1));
+            self.next = Some((next, number + 1));
+        }
+        page.records = std::mem::take(&mut found.records);
+        Ok(page)
+    }
+
+    fn at(&self, page: u64) -> At {
+        At { stream: self.core.name.to_string(), slice: self.slice.to_string(), page }
+    }
+}

@@ -1,0 +1,228 @@
+//! What a page's body holds: its records, on the raw path or the value path.
+
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use model::CursorValue;
+use request::interpolation::{Context, EvalError};
+use request::value::{Number, Selection, Style, Value};
+
+use super::fetch::Answer;
+use super::{Record, Span, headers};
+use crate::cursor::{DatetimeCursor, Moment};
+use crate::error::{At, Error};
+use crate::paginator::Seen;
+use crate::record_selector::raw::{RawCursor, RawError, RawPage, Reader};
+use crate::stream::Core;
+
+/// The records of a page, and what its successor depends on.
+pub(super) struct Content {
+    pub(super) records: Vec<Record>,
+    /// How many records the page held, filtered ones among them.
+    pub(super) count: u64,
+    /// How many of them passed the filters within the page.
+    passed: u64,
+    /// The last one that passed, and its cursor value.
+    last: Last,
+    response: Response,
+    /// Whether the walk ends here: a data feed has come to records that are known.
+    known: bool,
+}
+
+/// The body as templates see it.
+enum Response {
+    /// The parts that are read, or all.
+    Ready(Value),
+    /// The first element of a list, still unread.
+    First(Bytes),
+}
+
+/// The last record of a page, unread on the raw path.
+enum Last {
+    None,
+    Raw(Bytes),
+    Value(Value),
+}
+
+impl Content {
+    pub(super) fn read(
+        core: &Core,
+        body: &Bytes,
+        span: Option<Span>,
+        (context, at): (&Context<'_>, &At),
+    ) -> Result<Self, Error> {
+        if let Some(path) = core.selector.raw_path() {
+            match Self::raw(core, body, path, span) {
+                Ok(found) => return Ok(found),
+                Err(RawError::Json(reason)) if !is_blank(body) => {
+                    return Err(not_json(at, &reason));
+                }
+                // Anything unusual is left to the value path, which knows every shape.
+                Err(_) => {}
+            }
+        }
+        Self::values(core, body, span, (context, at))
+    }
+
+    fn raw(
+        core: &Core,
+        body: &Bytes,
+        path: &[String],
+        span: Option<Span>,
+    ) -> Result<Self, RawError> {
+        if std::str::from_utf8(body).is_err() {
+            return Err(RawError::Json("not UTF-8".into()));
+        }
+        let nothing = Selection::nothing();
+        let read = core.response_reads.as_ref().unwrap_or(&nothing);
+        // Templates that read into the records themselves need the body a second time.
+        let within = read.field(path.first().map_or("", String::as_str)).is_some();
+        let beside = if within && !path.is_empty() { &nothing } else { read };
+        let field = core.cursor.as_ref().map(|cursor| cursor.field.as_str());
+        let RawPage { records: found, response } = Reader::new(body, field).read(path, beside)?;
+        let mut content = Self {
+            records: Vec::with_capacity(found.len()),
+            count: found.len() as u64,
+            passed: 0,
+            last: Last::None,
+            response: match found.first() {
+                Some(first) if path.is_empty() => Response::First(body.slice(first.place.clone())),
+                _ if within => Response::Ready(
+                    Value::select_json(body, read).map_err(|e| RawError::Json(e.to_string()))?,
+                ),
+                _ => Response::Ready(Value::from(response)),
+            },
+            known: false,
+        };
+        let feed = core.is_feed();
+        for found in found {
+            let cursor = core.cursor.as_ref().and_then(|cursor| moment(cursor, &found.cursor));
+            let inside = span.is_none_or(|span| span.holds(cursor));
+            let raw = body.slice(found.place);
+            if inside || feed {
+                content.passed += 1;
+                content.known = feed && !inside;
+                content.last = Last::Raw(raw.clone());
+            }
+            if inside {
+                content.records.push(Record { raw, cursor: cursor.map(instant), moment: cursor });
+            }
+        }
+        Ok(content)
+    }
+
+    fn values(
+        core: &Core,
+        body: &Bytes,
+        span: Option<Span>,
+        (context, at): (&Context<'_>, &At),
+    ) -> Result<Self, Error> {
+        let shape = |message: String| Error::Shape { at: at.clone(), message };
+        let bodies = bodies(body).map_err(|reason| not_json(at, &reason))?;
+        let found = core.selector.extract(&bodies).map_err(|e| shape(e.to_string()))?;
+        if let Some(other) = found.iter().find(|record| record.as_dict().is_none()) {
+            return Err(shape(format!("expected records, found {}", other.type_name())));
+        }
+        let count = found.len() as u64;
+        let feed = core.is_feed();
+        let place =
+            |record: &Value| core.cursor.as_ref().and_then(|c| c.parse(record.get(&c.field)?));
+        let inside = |record: &Value| span.is_none_or(|span| span.holds(place(record)));
+        let records = core
+            .selector
+            .select(found, |record| feed || inside(record), &core.schema, context)
+            .map_err(|e| shape(e.to_string()))?;
+        let known = feed && records.last().is_some_and(|last| !inside(last));
+        let passed = records.len() as u64;
+        let last = records.last().cloned().map_or(Last::None, Last::Value);
+        let record = |record: &Value| {
+            let mut raw = Vec::new();
+            record.write_json(&mut raw, Style::Compact);
+            let moment = place(record);
+            Record { raw: raw.into(), cursor: moment.map(instant), moment }
+        };
+        let records = records.iter().filter(|r| !feed || inside(r)).map(record).collect();
+        let response = Response::Ready(bodies.into_iter().next().unwrap_or_default());
+        Ok(Self { records, count, passed, last, response, known })
+    }
+
+    /// The token of the page after this one.
+    pub(super) fn next(
+        &mut self,
+        core: &Core,
+        answer: &Answer,
+        token: &Value,
+        (context, at): (&Context<'_>, &At),
+    ) -> Result<Option<Value>, Error> {
+        if self.known {
+            return Ok(None);
+        }
+        let failed: Mutex<Option<String>> = Mutex::new(None);
+        let parse = |bytes: &Bytes| {
+            Value::from_json(bytes).unwrap_or_else(|error| {
+                if let Ok(mut failed) = failed.lock() {
+                    *failed = Some(error.to_string());
+                }
+                Value::None
+            })
+        };
+        let response = || match &self.response {
+            Response::Ready(value) => value.clone(),
+            Response::First(bytes) => parse(bytes),
+        };
+        let last = || match &self.last {
+            Last::None => Value::None,
+            Last::Raw(bytes) => parse(bytes),
+            Last::Value(value) => value.clone(),
+        };
+        let read = core.paginator.reads("headers");
+        let headers = || headers::value(&answer.headers, read.as_ref());
+        let passed = i64::try_from(self.passed).unwrap_or(i64::MAX);
+        let scope = Context::within(context)
+            .lazily("response", &response)
+            .lazily("headers", &headers)
+            .lazily("last_record", &last)
+            .with("last_page_size", Value::from(passed))
+            .with("page_size", core.paginator.page_size());
+        let seen = Seen { context: &scope, count: self.count, token };
+        let next = core.paginator.next(&seen);
+        drop(scope);
+        if let Some(reason) = failed.into_inner().ok().flatten() {
+            return Err(not_json(at, &reason));
+        }
+        next.map_err(|source: EvalError| Error::Request { at: at.clone(), source: source.into() })
+    }
+}
+
+/// The body as the decoder gives it: the elements of a list, or one value; nothing is one empty
+/// mapping.
+fn bodies(body: &Bytes) -> Result<Vec<Value>, String> {
+    if is_blank(body) {
+        return Ok(vec![Value::empty_dict()]);
+    }
+    match Value::from_json(body).map_err(|error| error.to_string())? {
+        Value::List(items) if items.is_empty() => Ok(vec![Value::empty_dict()]),
+        Value::List(items) => Ok(items.to_vec()),
+        one => Ok(vec![one]),
+    }
+}
+
+fn is_blank(body: &Bytes) -> bool {
+    body.iter().all(u8::is_ascii_whitespace)
+}
+
+fn moment(cursor: &DatetimeCursor, raw: &RawCursor) -> Option<Moment> {
+    match raw {
+        RawCursor::Absent => None,
+        RawCursor::Text(text) => cursor.parse_text(text),
+        RawCursor::Number(token) => cursor.parse(&Value::Number(Number::from_token(token)?)),
+    }
+}
+
+fn instant(moment: Moment) -> CursorValue {
+    CursorValue::Instant(moment.at())
+}
+
+fn not_json(at: &At, reason: &str) -> Error {
+    Error::Shape { at: at.clone(), message: format!("the answer is not JSON: {reason}") }
+}

@@ -1,0 +1,198 @@
+//! One read of a stream: its partitions, slices and pages in turn, and the state that results.
+
+mod walk;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use crate::cursor::{CursorError, Moment, Partitions, Progress};
+use crate::error::Error;
+use crate::retriever::{PageReader, Record, Span};
+use crate::slice::{Partition, Slice};
+use crate::stream::Core;
+pub(crate) use walk::PartitionWalk;
+
+/// The key of the state of a stream that has none.
+const NO_STATE: &str = "__ab_no_cursor_state_message";
+
+/// A stream being read.
+#[derive(Debug)]
+pub(crate) struct StreamRun {
+    core: Arc<Core>,
+    tracker: Tracker,
+    walk: PartitionWalk,
+    /// Slices of the present partition that are still to be read.
+    slices: VecDeque<Slice>,
+    partition: Option<Partition>,
+    open: Option<Open>,
+    /// When this read began, as the clock says.
+    began: model::Timestamp,
+}
+
+/// A slice being read.
+#[derive(Debug)]
+struct Open {
+    reader: PageReader,
+    latest: Option<Moment>,
+}
+
+/// What the state of a stream is made of.
+#[derive(Debug)]
+enum Tracker {
+    /// The stream has no cursor.
+    None,
+    /// One cursor.
+    One(Progress),
+    /// One for each partition.
+    Many(Partitions),
+}
+
+/// What comes next of a read.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Records of a slice.
+    Records(Vec<Record>, Partition),
+    /// A slice was read whole.
+    Closed,
+}
+
+impl StreamRun {
+    /// From a state, empty at first.
+    pub(crate) fn new(core: &Arc<Core>, state: &Map<String, Json>) -> Result<Self, Error> {
+        let fault = |error: CursorError| core.state_error(&error);
+        let known = if state.contains_key(NO_STATE) { &Map::new() } else { state };
+        let tracker = match (&core.cursor, &core.router) {
+            (None, _) => Tracker::None,
+            (Some(cursor), None) => {
+                Tracker::One(Progress::from_state(cursor, known, None).map_err(fault)?)
+            }
+            (Some(cursor), Some(_)) => {
+                Tracker::Many(Partitions::from_state(cursor, known).map_err(fault)?)
+            }
+        };
+        Ok(Self {
+            core: Arc::clone(core),
+            tracker,
+            walk: PartitionWalk::new(core, known)?,
+            slices: VecDeque::new(),
+            partition: None,
+            open: None,
+            began: core.shared.runtime.clock.now(),
+        })
+    }
+
+    /// What comes next; none when the stream was read whole.
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            if let Some(open) = &mut self.open {
+                if let Some(page) = open.reader.next().await? {
+                    let partition = open.reader.slice().partition.clone();
+                    self.observe(&page.records);
+                    return Ok(Some(Event::Records(page.records, partition)));
+                }
+                self.close()?;
+                return Ok(Some(Event::Closed));
+            }
+            if let Some(slice) = self.slices.pop_front() {
+                let span = self.span(&slice);
+                let reader = PageReader::new(Arc::clone(&self.core), slice, None, span);
+                self.open = Some(Open { reader, latest: None });
+                continue;
+            }
+            self.finish_partition();
+            let Some(partition) = self.walk.next().await? else {
+                self.finish();
+                return Ok(None);
+            };
+            self.slices = self.plan(&partition)?;
+            self.partition = Some(partition).filter(|_| !self.slices.is_empty());
+        }
+    }
+
+    /// The slices of a partition.
+    fn plan(&mut self, partition: &Partition) -> Result<VecDeque<Slice>, Error> {
+        let core = &self.core;
+        let Some(cursor) = &core.cursor else {
+            return Ok(VecDeque::from([core.slice(partition, None)]));
+        };
+        let most = core.shared.runtime.limits.max_slices;
+        let end = cursor.end(Moment::utc(core.shared.runtime.now));
+        let windows = match &mut self.tracker {
+            Tracker::None => Ok(None),
+            Tracker::One(progress) => progress.windows(cursor, end, most).map(Some),
+            Tracker::Many(partitions) => partitions.windows(cursor, partition, end, most),
+        };
+        let windows = windows.map_err(|e| core.state_error(&e))?.unwrap_or_default();
+        Ok(windows.iter().map(|bounds| core.slice(partition, Some(bounds))).collect())
+    }
+
+    /// Which records of a slice are read, where the source does not choose them.
+    fn span(&self, slice: &Slice) -> Option<Span> {
+        let cursor = self.core.cursor.as_ref().filter(|_| self.core.filters_by_cursor())?;
+        let progress = match &self.tracker {
+            Tracker::None => None,
+            Tracker::One(progress) => Some(progress),
+            Tracker::Many(partitions) => partitions.progress(&slice.partition),
+        };
+        let high = cursor.end(Moment::utc(self.core.shared.runtime.now));
+        Some(Span { low: progress?.lowest(cursor), high })
+    }
+
+    fn observe(&mut self, records: &[Record]) {
+        let (Some(cursor), Some(open)) = (&self.core.cursor, &mut self.open) else { return };
+        for value in records.iter().filter_map(|record| record.moment) {
+            open.latest = open.latest.max(Some(value));
+            if let Tracker::Many(partitions) = &mut self.tracker {
+                partitions.observe(cursor, value);
+            }
+        }
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        let (Some(open), Some(cursor)) = (self.open.take(), &self.core.cursor) else {
+            return Ok(());
+        };
+        let slice = open.reader.slice();
+        let (Some(start), Some(end)) = (&slice.start, &slice.end) else { return Ok(()) };
+        let closed = match &mut self.tracker {
+            Tracker::None => Ok(()),
+            Tracker::One(progress) => progress.close(cursor, (start, end), open.latest),
+            Tracker::Many(partitions) => {
+                partitions.close(cursor, &slice.partition, (start, end), open.latest)
+            }
+        };
+        closed.map_err(|error| self.core.state_error(&error))
+    }
+
+    fn finish_partition(&mut self) {
+        if let (Tracker::Many(partitions), Some(cursor), Some(partition)) =
+            (&mut self.tracker, &self.core.cursor, self.partition.take())
+        {
+            partitions.finish_partition(cursor, &partition);
+        }
+    }
+
+    fn finish(&mut self) {
+        let seconds = self.core.shared.runtime.clock.now().duration_since(self.began).as_secs();
+        let parents = self.walk.state();
+        if let Tracker::Many(partitions) = &mut self.tracker {
+            partitions.finish(seconds.max(0), parents);
+        }
+    }
+
+    /// The state, as the reference writes it.
+    pub(crate) fn state(&self) -> Map<String, Json> {
+        match (&self.tracker, &self.core.cursor) {
+            (Tracker::One(progress), Some(cursor)) => progress.state(cursor),
+            (Tracker::Many(partitions), Some(cursor)) => partitions.state(cursor),
+            _ => [(NO_STATE.to_owned(), Json::Bool(true))].into_iter().collect(),
+        }
+    }
+
+    /// Whether the state can be told before the stream was read whole.
+    pub(crate) fn checkpoints(&self) -> bool {
+        matches!(self.tracker, Tracker::One(_))
+    }
+}

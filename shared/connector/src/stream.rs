@@ -1,0 +1,232 @@
+//! One stream of a source, as other crates read it.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, BoxStream};
+use model::{StreamName, Timestamp, Window};
+use request::value::{Selection, Value};
+use serde_json::{Map, Value as Json};
+
+use crate::cursor::{Bounds, DatetimeCursor, Moment, Progress};
+use crate::error::Error;
+use crate::option::Injection;
+use crate::paginator::Paginator;
+use crate::part::{BuildError, Part};
+use crate::partition_router::{Router, slice_value};
+use crate::record_selector::Selector;
+use crate::retriever::{Fetcher, Options, PageReader, Span};
+use crate::run::{Event, PartitionWalk, StreamRun};
+use crate::schema;
+use crate::slice::{Partition, Position, Slice};
+use crate::source::Shared;
+
+/// How much of a record is understood on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Its bytes are copied; nothing but its cursor is read.
+    Raw,
+    /// It is read, changed and written again.
+    Value,
+}
+
+/// A stream, built.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) name: StreamName,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cursor: Option<DatetimeCursor>,
+    pub(crate) router: Option<Router>,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) paginator: Paginator,
+    pub(crate) selector: Selector,
+    pub(crate) schema: Json,
+    /// Parts of a body that the paginator reads.
+    pub(crate) response_reads: Option<Selection>,
+    /// Slice and partition options go with the first page only.
+    pub(crate) first_page_options_only: bool,
+    primary_key: Vec<Vec<String>>,
+    start_option: Option<Injection>,
+    end_option: Option<Injection>,
+}
+
+impl Core {
+    pub(crate) fn build(part: &Part<'_>, shared: &Arc<Shared>) -> Result<Self, BuildError> {
+        let context = shared.context();
+        let retriever = part.needed("retriever")?;
+        let name = part.text("name")?.unwrap_or_default();
+        let name: StreamName = name.parse().map_err(|e| part.fault(format!("name: {e}")))?;
+        let overlay = shared.overlay.stream(&name);
+        let sync = part.child("incremental_sync");
+        let cursor = sync.as_ref().map(|sync| DatetimeCursor::build(sync, &context, &overlay));
+        let cursor = cursor.transpose()?;
+        let option = |field| match &sync {
+            Some(sync) => Injection::at(sync, field, &context),
+            None => Ok(None),
+        };
+        let parent = |part: &Part<'_>| Self::build(part, shared);
+        let paginator = match retriever.child("paginator") {
+            Some(paginator) => Paginator::build(&paginator, &context)?,
+            None => Paginator::none(),
+        };
+        let client_side = cursor.as_ref().is_some_and(|cursor| cursor.client_side);
+        let selector = retriever.needed("record_selector")?;
+        Ok(Self {
+            router: Router::build(&retriever, &context, &parent)?,
+            fetcher: Fetcher::build(&retriever, shared)?,
+            selector: Selector::build(part, &selector, client_side, &context)?,
+            schema: schema::of(part),
+            response_reads: paginator.reads("response"),
+            paginator,
+            first_page_options_only: retriever
+                .flag("ignore_stream_slicer_parameters_on_paginated_requests")?,
+            primary_key: schema::primary_key(part)?,
+            start_option: option("start_time_option")?,
+            end_option: option("end_time_option")?,
+            cursor,
+            name,
+            shared: Arc::clone(shared),
+        })
+    }
+
+    /// A slice as templates see it.
+    pub(crate) fn slice_value(&self, slice: &Slice) -> Value {
+        let mut bounds = Vec::new();
+        if let (Some(cursor), Some(start), Some(end)) = (&self.cursor, &slice.start, &slice.end) {
+            bounds.push((cursor.start_field.as_str(), start.as_str()));
+            bounds.push((cursor.end_field.as_str(), end.as_str()));
+        }
+        slice_value(&slice.partition, &bounds)
+    }
+
+    /// What a request carries of its slice.
+    pub(crate) fn inject(&self, slice: &Value, options: &mut Options) {
+        if let Some(router) = &self.router {
+            router.inject(slice, options);
+        }
+        let Some(cursor) = &self.cursor else { return };
+        let bound = |field: &str| slice.get(field).cloned().unwrap_or_default();
+        if let Some(option) = &self.start_option {
+            option.put(options, bound(&cursor.start_field));
+        }
+        if let Some(option) = &self.end_option {
+            option.put(options, bound(&cursor.end_field));
+        }
+    }
+
+    /// Whether records outside the time to be read are dropped here.
+    pub(crate) fn filters_by_cursor(&self) -> bool {
+        self.cursor.as_ref().is_some_and(|cursor| cursor.client_side || cursor.data_feed)
+    }
+
+    /// Whether pages come newest first, so that known records end the walk.
+    pub(crate) fn is_feed(&self) -> bool {
+        self.cursor.as_ref().is_some_and(|cursor| cursor.data_feed)
+    }
+
+    /// One slice of a partition and a window.
+    pub(crate) fn slice(&self, partition: &Partition, bounds: Option<&Bounds>) -> Slice {
+        let mut slice = Slice { partition: partition.clone(), ..Slice::default() };
+        if let (Some(cursor), Some(bounds)) = (&self.cursor, bounds) {
+            let (start, end) = cursor.texts(bounds);
+            (slice.start, slice.end) = (Some(start), Some(end));
+            slice.window = Window::new(bounds.from.at(), bounds.until.at()).ok();
+        }
+        slice
+    }
+
+    /// The name of the stream in an error about its state.
+    pub(crate) fn state_error(&self, error: &crate::cursor::CursorError) -> Error {
+        Error::State { stream: self.name.to_string(), message: error.to_string() }
+    }
+}
+
+/// A stream of a source.
+#[derive(Debug, Clone)]
+pub struct Stream(pub(crate) Arc<Core>);
+
+impl Stream {
+    /// Its name.
+    pub fn name(&self) -> &StreamName {
+        &self.0.name
+    }
+
+    /// What identifies a record: paths of field names; none when the manifest gives none.
+    pub fn primary_key(&self) -> &[Vec<String>] {
+        &self.0.primary_key
+    }
+
+    /// The top-level field that orders the versions of a record.
+    pub fn cursor_field(&self) -> Option<&str> {
+        self.0.cursor.as_ref().map(|cursor| cursor.field.as_str())
+    }
+
+    /// The JSON schema of its records, as the manifest gives it.
+    pub fn json_schema(&self) -> &Json {
+        &self.0.schema
+    }
+
+    /// How much of a record is understood on its way.
+    pub fn tier(&self) -> Tier {
+        if self.0.selector.raw_path().is_some() { Tier::Raw } else { Tier::Value }
+    }
+
+    /// Whether it can be read from where the last read ended.
+    pub fn is_incremental(&self) -> bool {
+        self.0.cursor.is_some()
+    }
+
+    /// Whether it has partitions other than the empty one.
+    pub fn is_partitioned(&self) -> bool {
+        self.0.router.is_some()
+    }
+
+    /// Its partitions; parent streams are read for them, page by page, as they are asked for. A
+    /// stream without a router has one, the empty one.
+    pub fn partitions(&self) -> BoxStream<'static, Result<Partition, Error>> {
+        let walk = match PartitionWalk::new(&self.0, &Map::new()) {
+            Ok(walk) => walk,
+            Err(error) => return Box::pin(stream::once(async { Err(error) })),
+        };
+        Box::pin(stream::try_unfold(walk, |mut walk| async move {
+            Ok(walk.next().await?.map(|partition| (partition, walk)))
+        }))
+    }
+
+    /// The slices of a partition, from an instant (its lookback is taken off here) to `now`, or
+    /// to the manifest's own end. A stream without a cursor has one slice.
+    pub fn slices(
+        &self,
+        partition: &Partition,
+        from: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Slice>, Error> {
+        let core = &self.0;
+        let Some(cursor) = &core.cursor else { return Ok(vec![core.slice(partition, None)]) };
+        let most = core.shared.runtime.limits.max_slices;
+        let mut progress = Progress::resuming(cursor, from.map(Moment::utc), Map::new());
+        let windows = progress.windows(cursor, cursor.end(Moment::utc(now)), most);
+        let windows = windows.map_err(|e| core.state_error(&e))?;
+        Ok(windows.iter().map(|bounds| core.slice(partition, Some(bounds))).collect())
+    }
+
+    /// Reads the pages of a slice, from its start or from a place that an earlier read gave.
+    pub fn read(&self, slice: &Slice, from: Option<Position>) -> PageReader {
+        let core = &self.0;
+        let span = slice.window.filter(|_| core.filters_by_cursor()).map(|window| Span {
+            low: Moment::utc(window.from()),
+            high: Moment::utc(window.until()),
+        });
+        PageReader::new(Arc::clone(core), slice.clone(), from, span)
+    }
+
+    /// Reads its first page.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        let mut run = StreamRun::new(&self.0, &Map::new())?;
+        while let Some(event) = run.next().await? {
+            if matches!(event, Event::Records(..)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
