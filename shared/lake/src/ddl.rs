@@ -113,7 +113,8 @@ pub fn trino(table: &StreamTable, catalog: &Catalog) -> Vec<String> {
     tables.into_iter().flatten().chain(views(table, catalog)).collect()
 }
 
-/// SQLite's statements: tables that the embedded engine fills, and the same views.
+/// SQLite's statements: tables that the embedded engine fills, and the same views. These belong
+/// to one connection, so that processes that share a file do not share definitions.
 pub fn sqlite(table: &StreamTable) -> Vec<String> {
     let stream = &table.name;
     let landing = format!(
@@ -132,7 +133,7 @@ pub fn sqlite(table: &StreamTable) -> Vec<String> {
         name(&format!("{stream}_landing_object")),
         name(&format!("{stream}_landing"))
     );
-    let views = create_views(table, &Dialect::Sqlite, "CREATE VIEW");
+    let views = create_views(table, &Dialect::Sqlite, "CREATE TEMP VIEW");
     [landing, index, commits].into_iter().chain(views).collect()
 }
 

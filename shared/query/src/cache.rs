@@ -14,9 +14,8 @@ pub(crate) fn prepare(db: &mut Connection, tables: &[StreamTable]) -> Result<()>
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let format: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if format != FORMAT {
-        drop_all(&transaction, "table")?;
+        drop_all(&transaction)?;
     }
-    drop_all(&transaction, "view")?;
     transaction.execute_batch(&format!(
         "PRAGMA user_version = {FORMAT};
          CREATE TABLE IF NOT EXISTS _objects (object TEXT PRIMARY KEY) WITHOUT ROWID;"
@@ -29,13 +28,13 @@ pub(crate) fn prepare(db: &mut Connection, tables: &[StreamTable]) -> Result<()>
     transaction.commit()
 }
 
-fn drop_all(transaction: &Transaction<'_>, kind: &str) -> Result<()> {
-    let names: Vec<String> = transaction
-        .prepare("SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?
-        .query_map([kind], |row| row.get(0))?
-        .collect::<Result<_>>()?;
+fn drop_all(transaction: &Transaction<'_>) -> Result<()> {
+    let ours = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' \
+                ESCAPE '\\'";
+    let names: Vec<String> =
+        transaction.prepare(ours)?.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
     for name in names {
-        transaction.execute_batch(&format!("DROP {kind} \"{}\"", name.replace('"', "\"\"")))?;
+        transaction.execute_batch(&format!("DROP TABLE \"{}\"", name.replace('"', "\"\"")))?;
     }
     Ok(())
 }

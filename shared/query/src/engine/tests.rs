@@ -218,3 +218,32 @@ async fn a_cache_file_serves_the_next_engine_without_reading_again() {
     store.delete(&landed.parts[0].key).await.unwrap();
     assert_eq!(rows(&open(), sql).await, [[json!("a")]]);
 }
+
+#[tokio::test]
+async fn a_cache_of_another_form_is_filled_anew() {
+    let store = Arc::new(MemoryStore::default());
+    let landed = land(&store, 1, &[r#"{"id":"a"}"#]).await;
+    commit(&store, &landed).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("query.sqlite");
+    let old = Connection::open(&file).unwrap();
+    old.execute_batch("CREATE TABLE rutter_orders_landing (x); CREATE TABLE _objects (x)").unwrap();
+    old.pragma_update(None, "user_version", 999).unwrap();
+    drop(old);
+    let engine = Engine::at(&file, Arc::clone(&store) as _, vec![orders()]).unwrap();
+    assert_eq!(rows(&engine, "SELECT id FROM rutter_orders").await, [[json!("a")]]);
+}
+
+#[tokio::test]
+async fn two_engines_share_a_file_and_take_each_object_in_once() {
+    let store = Arc::new(MemoryStore::default());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("query.sqlite");
+    let open = || Engine::at(&file, Arc::clone(&store) as _, vec![orders()]).unwrap();
+    let (one, other) = (open(), open());
+    let landed = land(&store, 1, &[r#"{"id":"a"}"#, r#"{"id":null}"#]).await;
+    commit(&store, &landed).await;
+    let sql = "SELECT count(*) FROM rutter_orders_landing";
+    let (first, second) = futures_util::future::join(rows(&one, sql), rows(&other, sql)).await;
+    assert_eq!((first, second), (vec![vec![json!(2)]], vec![vec![json!(2)]]));
+}
