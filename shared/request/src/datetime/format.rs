@@ -23,6 +23,8 @@ enum Kind {
     Milliseconds,
     /// `%epoch_microseconds`
     Microseconds,
+    /// `iso8601`: any ISO 8601 text, for overlays; the reference's language has no word for it.
+    Iso,
     /// `strftime`, with the items for parsing; none when it cannot be parsed by.
     Pattern { items: Option<Vec<Item>> },
 }
@@ -35,6 +37,7 @@ impl Format {
             "%s_as_float" => Kind::FloatSeconds,
             "%ms" => Kind::Milliseconds,
             "%epoch_microseconds" => Kind::Microseconds,
+            "iso8601" => Kind::Iso,
             _ => Kind::Pattern { items: items(&text.replace("%_ms", "%f")) },
         };
         Self { text: text.to_owned(), kind }
@@ -75,6 +78,7 @@ impl Format {
             Kind::Milliseconds => epoch(text, 1_000),
             Kind::Microseconds => epoch(text, 1),
             Kind::FloatSeconds => text.trim().parse().ok().and_then(float_epoch),
+            Kind::Iso => super::isoparse(text).ok(),
             Kind::Pattern { items } => items.as_ref().and_then(|items| parse(items, text)),
         };
         let found = found.ok_or_else(|| self.fault(text))?;
@@ -91,7 +95,7 @@ impl Format {
             Kind::Seconds | Kind::Milliseconds | Kind::Microseconds => {
                 self.parse_text(&crate::value::fixed(value.trunc(), 0))
             }
-            Kind::Pattern { .. } => self.parse_text(&number.repr()),
+            Kind::Iso | Kind::Pattern { .. } => self.parse_text(&number.repr()),
         }
     }
 
@@ -110,6 +114,7 @@ impl Format {
             }
             Kind::Milliseconds => (micros / 1_000).to_string(),
             Kind::Microseconds => micros.to_string(),
+            Kind::Iso => at.isoformat("T", None),
             Kind::Pattern { .. } if self.text.contains("%_ms") => {
                 let text = at.strftime(&self.text.replace("%_ms", "%f"));
                 let fraction = format!("{:06}", at.microsecond());

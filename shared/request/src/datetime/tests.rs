@@ -81,3 +81,16 @@ fn the_first_format_that_fits_reads_a_value() {
     assert_eq!(at.microsecond(), 123_000);
     assert!(Format::parse_any(&formats, &Value::from("x")).is_err());
 }
+
+#[test]
+fn iso_texts_are_read_whatever_their_digits_and_offset() {
+    for (text, same) in [
+        ("2026-02-08T07:06:00.0248461+00:00", "2026-02-08 07:06:00.024846+00:00"),
+        ("2022-05-23T10:27:24-07:00", "2022-05-23 10:27:24-07:00"),
+        ("0001-01-01T00:00:00+00:00", "0001-01-01 00:00:00+00:00"),
+        ("2026-02-08T07:06:00", "2026-02-08 07:06:00+00:00"),
+    ] {
+        assert_eq!(Format::new("iso8601").parse_text(text).unwrap().to_string(), same);
+    }
+    assert!(Format::new("iso8601").parse_text("yesterday").is_err());
+}
