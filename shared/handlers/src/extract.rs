@@ -3,6 +3,7 @@
 
 mod end;
 mod feed;
+mod gone;
 mod land;
 mod publish;
 mod slice;

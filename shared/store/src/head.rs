@@ -92,6 +92,10 @@ pub struct Head {
     /// Complete runs since the last reconcile.
     #[serde(default)]
     pub since_reconcile: u32,
+    /// Start of a reconcile that has read everything, while what it did not meet is not yet told
+    /// apart from what changed meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciling: Option<Timestamp>,
     /// Start of the last complete reconcile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconciled: Option<Timestamp>,
@@ -116,6 +120,7 @@ impl Head {
             last_complete: None,
             failures: 0,
             since_reconcile: 0,
+            reconciling: None,
             reconciled: None,
         }
     }

@@ -31,7 +31,7 @@ pub use publish::Unpublished;
 pub use repository::{Store, Timing};
 pub use resume::{Progress, counted, resume_point};
 pub use run::{Counts, Reason, Run, RunStatus};
-pub use work::{GENERATION, Landed, Refreshed};
+pub use work::{GENERATION, GONE, Landed, Refreshed};
 
 #[cfg(test)]
 mod tests;

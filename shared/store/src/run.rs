@@ -93,6 +93,19 @@ pub struct Counts {
     pub gaps: u64,
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.pages += other.pages;
+        self.rows += other.rows;
+        self.committed += other.committed;
+        self.bytes += other.bytes;
+        self.slices += other.slices;
+        self.gone += other.gone;
+        self.full += other.full;
+        self.gaps += other.gaps;
+    }
+}
+
 impl Store {
     /// Records a run. Repeating it changes nothing.
     pub async fn record(&self, run: &Run) -> Result<(), StoreError> {

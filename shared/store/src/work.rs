@@ -12,8 +12,8 @@ use crate::repository::{Paging, later};
 use crate::resume::{Progress, counted, resume_point};
 use crate::row::{decode, put, put_until, remove};
 use crate::{
-    Attempt, DoneSlice, Generation, Hold, OpenSlice, Partition, Plan, Purpose, SliceId, Sofar,
-    Store, StoreError, StreamKey,
+    Attempt, DoneSlice, Generation, Head, Hold, OpenSlice, Partition, Plan, Purpose, SliceId,
+    Sofar, Store, StoreError, StreamKey,
 };
 
 /// Finished plans and committed slices are kept this long, for publishing again and for questions.
@@ -30,6 +30,9 @@ const COMPARED: usize = 4;
 
 /// The smallest committed generation that a later one is measured against.
 const NOTABLE: u64 = 20;
+
+/// Partition of the slice that holds a plan's tombstones. No partition of a source has it.
+pub const GONE: &str = "gone";
 
 /// What a finished attempt has, and whether its walk can be trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -215,8 +218,10 @@ impl Hold {
             let mut writes = vec![
                 remove(key.open(id, &done.id)),
                 put_until(key.done(id, &done.id), &done, Some(self.kept()))?,
-                put(key.part(&done.id.partition), &partition)?,
             ];
+            if done.id.partition != GONE {
+                writes.push(put(key.part(&done.id.partition), &partition)?);
+            }
             if publishes {
                 writes.push(self.unpublished_row(id, Some(&done.id))?);
             }
@@ -331,16 +336,7 @@ impl Hold {
         self.change(&mut seen, |head| {
             head.plan = None;
             head.hop = 0;
-            match plan.purpose {
-                Purpose::Reconcile => {
-                    head.since_reconcile = 0;
-                    head.reconciled = Some(plan.now);
-                }
-                Purpose::Incremental | Purpose::Refresh => {
-                    head.since_reconcile = head.since_reconcile.saturating_add(1);
-                    head.reconciled = head.reconciled.or(Some(plan.now));
-                }
-            }
+            count_reconcile(head, plan);
             match &refreshed {
                 None => Ok(Vec::new()),
                 Some(Refreshed::Held(generation)) => {
@@ -390,6 +386,21 @@ impl Hold {
     }
 }
 
+/// A reconcile is complete with the incremental plan after it, which reads what moved meanwhile.
+fn count_reconcile(head: &mut Head, plan: &Plan) {
+    if plan.purpose == Purpose::Reconcile {
+        head.reconciling = Some(plan.now);
+        return;
+    }
+    if let Some(read) = head.reconciling.take() {
+        head.reconciled = Some(read);
+        head.since_reconcile = 0;
+        return;
+    }
+    head.since_reconcile = head.since_reconcile.saturating_add(1);
+    head.reconciled = head.reconciled.or(Some(plan.now));
+}
+
 fn weigh(seen: &Seen, generation: Generation, smallest: f64) -> Refreshed {
     #[expect(clippy::cast_precision_loss, reason = "a ratio of row counts")]
     let shrunk = |last: u64| (generation.rows as f64) < last as f64 * smallest;
@@ -400,7 +411,7 @@ fn weigh(seen: &Seen, generation: Generation, smallest: f64) -> Refreshed {
     Refreshed::Committed(generation)
 }
 
-fn advance_head(head: &mut crate::Head, done: &DoneSlice, partition: &Partition) {
+fn advance_head(head: &mut Head, done: &DoneSlice, partition: &Partition) {
     let greater = |cursor: &CursorValue| head.cursor.as_ref().is_none_or(|known| known < cursor);
     if let Some(cursor) = partition.cursor.clone().filter(greater) {
         head.cursor = Some(cursor);

@@ -75,7 +75,20 @@ async fn heartbeat(deps: &Deps, hold: &Hold) -> StoreError {
     }
 }
 
+/// Works on plans until nothing is open: one, or a reconcile and the plan that follows it.
 async fn work(deps: &Deps, hold: &Hold, described: &Described, deadline: Deadline) -> Report {
+    let mut counts = Counts::default();
+    loop {
+        let report = one_plan(deps, hold, described, deadline).await;
+        counts += report.counts;
+        match report.end {
+            Ok(Left::CatchUp) => {}
+            end => return Report { plan: report.plan, counts, end },
+        }
+    }
+}
+
+async fn one_plan(deps: &Deps, hold: &Hold, described: &Described, deadline: Deadline) -> Report {
     let plan = match plan(deps, hold, described).await {
         Ok(plan) => plan,
         Err(error) => return Report { plan: None, counts: Counts::default(), end: Err(error) },
@@ -106,7 +119,9 @@ async fn plan(deps: &Deps, hold: &Hold, described: &Described) -> Result<Plan, E
     {
         return Ok(plan);
     }
-    let now = deps.store.now();
+    // What lies within the clocks' difference may not have happened yet at the source.
+    let skew = deps.store.timing().skew;
+    let now = deps.store.now().checked_sub(skew).unwrap_or(Timestamp::MIN);
     let mode = serde_json::to_value(described.mode)?;
     let plan = Plan {
         id: plan_id(now, &deps.store.ids().fresh())?,
@@ -146,7 +161,7 @@ impl Ending<'_> {
         let regular = self.described.schedule.after(began).max(now);
         let (outcome, leave) = match end {
             Ok(Left::Nothing) => (Outcome::Complete { counts }, Leave::Complete { due: regular }),
-            Ok(Left::Open) => self.go_on(counts, None, regular),
+            Ok(Left::Open | Left::CatchUp) => self.go_on(counts, None, regular),
             Err(error) => match self.failed(error, &hold, counts, regular).await {
                 Ok(ended) => ended,
                 Err(lost) => return lost,

@@ -36,6 +36,8 @@ pub(super) struct Work<'a> {
 pub(super) enum Left {
     /// Nothing.
     Nothing,
+    /// A reconcile has read everything: what changed meanwhile is read next.
+    CatchUp,
     /// Open work.
     Open,
 }
@@ -118,11 +120,15 @@ impl<'a> Work<'a> {
         if !self.hold.is_finished(plan).await? {
             return Ok(Left::Open);
         }
+        if plan.purpose == Purpose::Incremental && self.hold.head().await.reconciling.is_some() {
+            self.tombstones().await?;
+        }
         let smallest = self.described.settings.smallest_generation;
         if let Some(refreshed) = self.hold.finish(plan, smallest).await? {
             self.refreshed(refreshed).await?;
         }
-        Ok(Left::Nothing)
+        let catch_up = plan.purpose == Purpose::Reconcile;
+        Ok(if catch_up { Left::CatchUp } else { Left::Nothing })
     }
 }
 
@@ -139,7 +145,7 @@ pub(super) fn purpose(described: &Described, head: &Head, now: Timestamp) -> Pur
         }
     };
     let keyed = described.mode == lake::Mode::Incremental && !described.primary_key.is_empty();
-    let read_before = head.last_complete.is_some();
+    let read_before = head.last_complete.is_some() && head.reconciling.is_none();
     if due && keyed && read_before { Purpose::Reconcile } else { Purpose::Incremental }
 }
 
