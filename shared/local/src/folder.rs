@@ -1,0 +1,50 @@
+//! The data folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ports::{Clock, Ids, ObjectError, TableError};
+
+use crate::{Database, DatabaseError, FileStore, SqliteQueue, SqliteTable};
+
+/// All that one machine needs, in one folder.
+#[derive(Debug, Clone)]
+pub struct DataFolder {
+    path: PathBuf,
+    database: Database,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+}
+
+impl DataFolder {
+    /// Opens a data folder, or makes it.
+    pub fn open(
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Result<Self, DatabaseError> {
+        std::fs::create_dir_all(path)?;
+        let database = Database::open(&path.join("state.sqlite"))?;
+        Ok(Self { path: path.to_owned(), database, clock, ids })
+    }
+
+    /// Its database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The objects, under `lake/`.
+    pub fn lake(&self) -> Result<FileStore, ObjectError> {
+        FileStore::open(self.path.join("lake"), Arc::clone(&self.clock), Arc::clone(&self.ids))
+    }
+
+    /// The table.
+    pub async fn table(&self) -> Result<SqliteTable, TableError> {
+        SqliteTable::open(&self.database, Arc::clone(&self.clock)).await
+    }
+
+    /// The queue of this name.
+    pub fn queue(&self, name: &str) -> SqliteQueue {
+        SqliteQueue::new(&self.database, Arc::clone(&self.clock), name)
+    }
+}
