@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Fault;
@@ -11,7 +12,7 @@ use crate::wire::{Call, call, json};
 pub use crate::template::{ACCOUNT, REGION};
 
 /// Where the emulated services answer: `http://127.0.0.1:port` each.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cloud {
     /// S3, Secrets Manager and Scheduler.
     pub moto: String,

@@ -46,4 +46,9 @@ impl Fault {
         let path = path.into();
         move |source| Self::File { path, source }
     }
+
+    /// A program that could not be started, watched or stopped.
+    pub(crate) fn program(program: &'static str) -> impl Fn(std::io::Error) -> Self {
+        move |error| Self::Program { program: program.to_owned(), reason: error.to_string() }
+    }
 }

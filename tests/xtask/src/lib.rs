@@ -4,7 +4,11 @@
 //! ([`template`]), and the emulated cloud with the templates' resources ([`cloud`]).
 
 pub mod cloud;
+pub mod emulators;
 mod fault;
+mod install;
+pub mod machine;
+pub mod tasks;
 pub mod template;
 mod wire;
 

@@ -1,2 +1,67 @@
-//! `cargo xtask`.
-fn main() {}
+//! `cargo xtask`: the project's own tasks.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{Fault, machine, tasks};
+
+/// The project's own tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// All that a change must pass; sets up what it needs.
+    Test,
+    /// What takes long: oracle, kills, long simulations.
+    Prove,
+    /// Emulated AWS with the templates' resources; prints variables for a shell to evaluate.
+    Aws {
+        /// Stop the emulators.
+        #[arg(long)]
+        down: bool,
+    },
+    /// Kills the demo at random moments; its views must equal the provider's truth all the same.
+    Kill {
+        /// Rounds.
+        #[arg(long, default_value_t = 50)]
+        times: u32,
+        /// Seed of the moments, to repeat a run.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// The interpreter against the reference, over the manifests in `HEADWATER_ORACLE`.
+    Oracle {
+        /// Only manifests whose names hold this.
+        #[arg(short = 'k')]
+        name: Option<String>,
+        /// First answers are 429, 500 and 503.
+        #[arg(long)]
+        faults: bool,
+    },
+}
+
+fn perform(task: Task) -> Result<(), Fault> {
+    match task {
+        Task::Test => tasks::test(),
+        Task::Prove => tasks::prove(),
+        Task::Aws { down: true } => tasks::down(),
+        Task::Aws { down: false } => tasks::up(),
+        Task::Kill { times, seed } => tasks::kill(times, seed),
+        Task::Oracle { name, faults } => tasks::oracle(&tasks::Selection { name, faults }),
+    }
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            machine::note(fault.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}

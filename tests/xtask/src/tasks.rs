@@ -1,0 +1,14 @@
+//! The tasks.
+
+mod aws;
+mod kill;
+mod oracle;
+mod prove;
+mod steps;
+mod test;
+
+pub use aws::{down, up};
+pub use kill::kill;
+pub use oracle::{Selection, oracle};
+pub use prove::prove;
+pub use test::test;

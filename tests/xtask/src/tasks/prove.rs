@@ -1,0 +1,33 @@
+//! `cargo xtask prove`: what takes too long for every change.
+
+use super::kill::kill;
+use super::oracle::{Selection, oracle};
+use super::steps::Steps;
+use crate::Fault;
+use crate::machine::{Dice, cargo, run, say, variable};
+
+/// Rounds of kills.
+const ROUNDS: u32 = 50;
+
+/// Worlds of the long simulation.
+const WORLDS: u32 = 50_000;
+
+/// Oracle, kills, and simulations from a random seed that is printed.
+pub fn prove() -> Result<(), Fault> {
+    let mut steps = Steps::new();
+    let faults = Selection { faults: true, ..Selection::default() };
+    if variable("HEADWATER_ORACLE").is_none() {
+        say("HEADWATER_ORACLE is not set: the oracle is NOT part of this proof");
+    } else {
+        steps.step("oracle", || oracle(&Selection::default()));
+        steps.step("oracle, first answers faulty", || oracle(&faults));
+    }
+    steps.step("kills", || kill(ROUNDS, None));
+    let seed = Dice::seed();
+    steps.step(&format!("simulation of {WORLDS} worlds from SEED={seed}"), || {
+        let mut worlds = cargo();
+        worlds.args(["test", "--profile", "demo", "-p", "system-tests", "--test", "simulation"]);
+        run(worlds.env("SEED", seed.to_string()).env("WORLDS", WORLDS.to_string()))
+    });
+    steps.close("cargo xtask prove")
+}
