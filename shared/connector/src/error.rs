@@ -36,6 +36,12 @@ pub enum Error {
     /// The manifest, or what the configuration makes of it, has faults.
     #[error("{}", faults(.0))]
     Manifest(Vec<Fault>),
+    /// A pattern of the overlay that is none.
+    #[error("overlay: {source}")]
+    Overlay {
+        /// What is wrong with it.
+        source: regex::Error,
+    },
     /// A stream that the source does not have.
     #[error("no stream `{name}`; there are: {}", known.join(", "))]
     NoStream {
@@ -109,6 +115,14 @@ pub enum Error {
         /// What it answered.
         message: String,
     },
+    /// The source says that this account has no such endpoint: the stream is to be skipped.
+    #[error("{at}: not offered to this account: {message}")]
+    Unsupported {
+        /// Where.
+        at: At,
+        /// What it answered.
+        message: String,
+    },
     /// The answer is not what the manifest describes.
     #[error("{at}: {message}")]
     Shape {
@@ -147,9 +161,11 @@ impl Error {
     pub fn failure_type(&self) -> &'static str {
         match self {
             Self::Manifest(_)
+            | Self::Overlay { .. }
             | Self::NoStream { .. }
             | Self::Stream { .. }
             | Self::State { .. }
+            | Self::Unsupported { .. }
             | Self::Refused { configuration: true, .. } => "config_error",
             Self::Http { .. }
             | Self::Wait { .. }
@@ -168,8 +184,10 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Manifest(_)
+            | Self::Overlay { .. }
             | Self::NoStream { .. }
             | Self::Stream { .. }
+            | Self::Unsupported { .. }
             | Self::Request { .. }
             | Self::Refused { .. }
             | Self::Endless { .. }

@@ -158,6 +158,11 @@ pub async fn read(
         match read {
             Ok(()) => sink.status(name, Status::Complete, clock.now())?,
             Err(error @ Error::Output(_)) => return Err(error),
+            // Nothing failed and nothing moves: the state stays as it was.
+            Err(error @ (Error::NotReady { .. } | Error::Unsupported { .. })) => {
+                sink.note(name, &error.to_string())?;
+                sink.status(name, Status::Complete, clock.now())?;
+            }
             Err(error) => {
                 sink.error(name, &error, clock.now())?;
                 sink.status(name, Status::Incomplete, clock.now())?;

@@ -4,6 +4,8 @@ mod call;
 mod fetch;
 mod headers;
 mod page;
+mod rules;
+mod verdict;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ pub use call::RequestError;
 use fetch::Answer;
 pub(crate) use fetch::Fetcher;
 use page::Content;
+pub(crate) use rules::Rules;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::part::Part;
+use crate::retriever::Rules;
 use crate::stream::{Core, Stream};
 
 /// What a source runs on.
@@ -64,6 +65,7 @@ impl Default for Limits {
 pub(crate) struct Shared {
     pub(crate) runtime: Runtime,
     pub(crate) overlay: Overlay,
+    pub(crate) rules: Rules,
     config: Value,
 }
 
@@ -97,8 +99,9 @@ impl Source {
         config: &Json,
         runtime: Runtime,
     ) -> Result<Self, Error> {
-        let shared =
-            Arc::new(Shared { runtime, overlay: overlay.clone(), config: Value::from(config) });
+        let rules = Rules::new(overlay).map_err(|source| Error::Overlay { source })?;
+        let config = Value::from(config);
+        let shared = Arc::new(Shared { runtime, overlay: overlay.clone(), rules, config });
         let mut streams = Vec::new();
         for (i, json) in manifest.stream_components().iter().enumerate() {
             let part = Part::new(json, format!("streams[{i}]"), 0);

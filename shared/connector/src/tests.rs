@@ -1,6 +1,8 @@
 //! Whole sources over a provider that answers as each test says.
 
+mod answers;
 mod fake;
+mod partitions;
 
 use futures_util::TryStreamExt;
 use model::config::Overlay;
@@ -50,14 +52,14 @@ spec:
   connection_specification: {type: object}
 "#;
 
-fn source(manifest: &str, overlay: &str, provider: Provider) -> Source {
+fn source(manifest: &str, overlay: &str, provider: &Provider) -> Source {
     let manifest = Manifest::parse("m.yaml", manifest).unwrap();
     let overlay = Overlay::parse(&Document::parse("o.yaml", overlay).unwrap()).unwrap();
     let config = json!({"base_url": "https://api.example.com/v1"});
     Source::build(&manifest, &overlay, &config, runtime(provider)).unwrap()
 }
 
-fn orders(provider: Provider) -> Stream {
+fn orders(provider: &Provider) -> Stream {
     source(ORDERS, "", provider).streams()[0].clone()
 }
 
@@ -88,7 +90,7 @@ const LAST: &str =
 #[tokio::test]
 async fn pages_follow_the_token_and_records_keep_their_bytes() {
     let provider = Provider::answering([FIRST, LAST]);
-    let stream = orders(provider.clone());
+    let stream = orders(&provider);
     assert_eq!(stream.tier(), Tier::Raw);
     let pages = pages(&stream).await.unwrap();
     assert_eq!(
@@ -107,13 +109,13 @@ async fn pages_follow_the_token_and_records_keep_their_bytes() {
     assert_eq!(cursors[0].as_deref(), Some("t2024-01-02T00:00:00.000000000Z"));
     assert_eq!(cursors[1], None);
     let base = "https://api.example.com/v1/orders?updated_at_min=1704067200000&limit=2";
-    assert_eq!(provider.calls(), [base.to_owned(), base.replace("?", "?cursor=t1&")]);
+    assert_eq!(provider.calls(), [base.to_owned(), base.replace('?', "?cursor=t1&")]);
 }
 
 #[tokio::test]
 async fn a_place_in_a_slice_is_found_again() {
     let provider = Provider::answering([FIRST, LAST, LAST]);
-    let stream = orders(provider.clone());
+    let stream = orders(&provider);
     let first = pages(&stream).await.unwrap().remove(0);
     let next = first.next.unwrap();
     assert_eq!((next.kind, &next.token, next.page), (PositionKind::Cursor, &json!("t1"), 1));
@@ -127,7 +129,7 @@ async fn a_place_in_a_slice_is_found_again() {
 
 #[tokio::test]
 async fn a_token_that_comes_again_ends_the_walk_with_an_error() {
-    let stream = orders(Provider::answering([FIRST, FIRST, FIRST]));
+    let stream = orders(&Provider::answering([FIRST, FIRST, FIRST]));
     let error = pages(&stream).await.unwrap_err();
     assert!(matches!(&error, Error::Endless { at, .. } if at.page == 2), "{error}");
     assert_eq!(error.retry(), Retry::Never);
@@ -141,7 +143,7 @@ async fn a_token_that_comes_again_ends_the_walk_with_an_error() {
 #[tokio::test]
 async fn an_answer_that_is_not_json_is_an_error_that_says_where() {
     for broken in [r#"{"orders":[{"id":1}"#, "<html>", r#"{"orders":[{"id":}]}"#] {
-        let error = pages(&orders(Provider::answering([broken]))).await.unwrap_err();
+        let error = pages(&orders(&Provider::answering([broken]))).await.unwrap_err();
         assert!(matches!(&error, Error::Shape { at, .. } if at.page == 0), "{error}");
         assert_eq!(error.retry(), Retry::Backoff);
     }
@@ -150,7 +152,7 @@ async fn an_answer_that_is_not_json_is_an_error_that_says_where() {
 #[tokio::test]
 async fn the_protocol_read_gives_records_states_and_statuses() {
     let provider = Provider::answering([FIRST, LAST]);
-    let source = source(ORDERS, "", provider);
+    let source = source(ORDERS, "", &provider);
     let mut out = Vec::new();
     let selected = Selected(vec!["orders".to_owned()]);
     let summary =

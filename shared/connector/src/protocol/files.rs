@@ -100,6 +100,11 @@ impl Sink for Files {
         Ok(())
     }
 
+    fn note(&mut self, stream: &str, text: &str) -> Result<(), Error> {
+        tracing::warn!(stream, "{text}");
+        Ok(())
+    }
+
     fn error(&mut self, stream: &str, error: &Error, _: Timestamp) -> Result<(), Error> {
         tracing::error!(stream, %error, "stream not read whole");
         Ok(())

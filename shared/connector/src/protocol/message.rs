@@ -46,6 +46,8 @@ pub trait Sink {
     ) -> Result<(), Error>;
     /// A change of how a stream stands.
     fn status(&mut self, stream: &str, status: Status, at: Timestamp) -> Result<(), Error>;
+    /// Something worth knowing that is no failure.
+    fn note(&mut self, stream: &str, text: &str) -> Result<(), Error>;
     /// Why a stream was not read whole.
     fn error(&mut self, stream: &str, error: &Error, at: Timestamp) -> Result<(), Error>;
 }
@@ -112,6 +114,11 @@ impl<W: Write> Sink for Messages<W> {
                 "status": status.name(),
             },
         }}))
+    }
+
+    fn note(&mut self, stream: &str, text: &str) -> Result<(), Error> {
+        let message = format!("{stream}: {text}");
+        self.write(&json!({"type": "LOG", "log": {"level": "WARN", "message": message}}))
     }
 
     fn error(&mut self, stream: &str, error: &Error, at: Timestamp) -> Result<(), Error> {

@@ -1,18 +1,22 @@
-//! One call.
+//! One call and what becomes of its answer: retries, their waits, and rules for answers.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use model::Timestamp;
+use model::{Classify, Retry, Timestamp};
+use ports::{HttpError, Request, Response};
 use request::component::Faults;
 use request::interpolation::Context;
 
 use super::call::{Options, Requester};
+use super::rules::Meaning;
+use super::verdict::{self, Verdict};
 use crate::error::{At, Error};
 use crate::part::{BuildError, Part};
-use crate::source::Shared;
+use crate::source::{Runtime, Shared};
 use crate::stream::Core;
 
 /// Makes a stream's calls.
@@ -34,8 +38,7 @@ pub(super) struct Answer {
 impl Fetcher {
     pub(crate) fn build(retriever: &Part<'_>, _shared: &Arc<Shared>) -> Result<Self, BuildError> {
         let faults = Faults::default();
-        let requester = retriever.needed("requester")?.component(&faults);
-        let requester = Requester::build(&requester);
+        let requester = Requester::build(&retriever.needed("requester")?.component(&faults));
         match faults.take().into_iter().next() {
             Some(fault) => Err(fault.into()),
             None => Ok(Self { requester }),
@@ -44,6 +47,7 @@ impl Fetcher {
 }
 
 impl Core {
+    /// Makes the call of one page, as often as its rules want.
     pub(super) async fn fetch(
         &self,
         context: &Context<'_>,
@@ -51,24 +55,114 @@ impl Core {
         at: &At,
         asked: &mut HashSet<u64>,
     ) -> Result<Answer, Error> {
-        let fault = |source| Error::Request { at: at.clone(), source };
-        let limits = self.shared.runtime.limits;
-        let request = self.fetcher.requester.request(context, options, path.as_deref(), limits);
-        let request = request.map_err(fault)?;
-        let mut digest = DefaultHasher::new();
-        (request.url.as_str(), &request.body).hash(&mut digest);
-        if !asked.insert(digest.finish()) {
-            let message = "the request of this page was made before".to_owned();
-            return Err(Error::Endless { at: at.clone(), message });
+        let runtime = &self.shared.runtime;
+        let began = runtime.clock.now();
+        let mut attempt = 0;
+        loop {
+            let request = self.request(context, options.clone(), path.as_deref(), at)?;
+            if attempt == 0 && !asked.insert(digest(&request)) {
+                let message = "the request of this page was made before".to_owned();
+                return Err(Error::Endless { at: at.clone(), message });
+            }
+            let started = runtime.clock.now();
+            let verdict = match runtime.http.send(request).await {
+                Ok(response) => match self.judge(response, context, started, at)? {
+                    Judged::Answer(answer) => return Ok(answer),
+                    Judged::Again(verdict) => verdict,
+                },
+                Err(HttpError::Budget { budget, wait }) => {
+                    pause(runtime, wait, at, format!("call budget {budget} is used up")).await?;
+                    continue;
+                }
+                Err(source) if source.retry() == Retry::Never => {
+                    return Err(Error::Http { at: at.clone(), source });
+                }
+                Err(source) => Verdict::again(source.to_string()),
+            };
+            attempt += 1;
+            let spent = runtime.clock.now().duration_since(began);
+            if attempt > verdict::MAX_RETRIES || spent.as_secs() > verdict::MAX_SECONDS {
+                return Err(Error::Exhausted {
+                    at: at.clone(),
+                    message: verdict.message,
+                    attempts: attempt,
+                });
+            }
+            let wait = verdict.wait.unwrap_or_else(|| verdict::exponential(attempt));
+            pause(runtime, wait, at, verdict.message).await?;
         }
-        let started = self.shared.runtime.clock.now();
-        let response = self.shared.runtime.http.send(request).await;
-        let response = response.map_err(|source| Error::Http { at: at.clone(), source })?;
-        Ok(Answer {
-            has_records: response.status < 400,
-            body: response.body,
-            headers: response.headers,
-            started,
-        })
     }
+
+    fn request(
+        &self,
+        context: &Context<'_>,
+        options: Options,
+        path: Option<&str>,
+        at: &At,
+    ) -> Result<Request, Error> {
+        let limits = self.shared.runtime.limits;
+        let request = self.fetcher.requester.request(context, options, path, limits);
+        request.map_err(|source| Error::Request { at: at.clone(), source })
+    }
+
+    /// What becomes of an answer: the overlay's rules first, then the manifest's.
+    fn judge(
+        &self,
+        response: Response,
+        _context: &Context<'_>,
+        started: Timestamp,
+        at: &At,
+    ) -> Result<Judged, Error> {
+        let at = || at.clone();
+        let message = format!("the source answers {}", response.status);
+        match self.shared.rules.meaning(&response) {
+            Some(Meaning::NotReady) => return Err(Error::NotReady { at: at(), message }),
+            Some(Meaning::Unsupported) => return Err(Error::Unsupported { at: at(), message }),
+            Some(Meaning::End) => {
+                return Ok(Judged::Answer(Answer::of(response, started, false)));
+            }
+            None => {}
+        }
+        match verdict::of(&response) {
+            verdict::Outcome::Take => {
+                let readable = response.status < 400;
+                Ok(Judged::Answer(Answer::of(response, started, readable)))
+            }
+            verdict::Outcome::Again(verdict) => Ok(Judged::Again(verdict)),
+            verdict::Outcome::Fail { message, configuration } => {
+                Err(Error::Refused { at: at(), message, configuration })
+            }
+        }
+    }
+}
+
+enum Judged {
+    Answer(Answer),
+    Again(Verdict),
+}
+
+impl Answer {
+    fn of(response: Response, started: Timestamp, has_records: bool) -> Self {
+        Self { body: response.body, headers: response.headers, has_records, started }
+    }
+}
+
+/// What makes two requests the same one.
+fn digest(request: &Request) -> u64 {
+    let mut digest = DefaultHasher::new();
+    (request.method, request.url.as_str(), &request.body).hash(&mut digest);
+    digest.finish()
+}
+
+/// Waits, unless that takes longer than this caller waits: then it is told how long.
+async fn pause(runtime: &Runtime, wait: Duration, at: &At, message: String) -> Result<(), Error> {
+    let wait = runtime.max_backoff.map_or(wait, |most| wait.min(most));
+    if runtime.max_wait.is_some_and(|most| wait > most) {
+        return Err(Error::Wait { at: at.clone(), message, wait });
+    }
+    if !wait.is_zero() {
+        tracing::info!(stream = at.stream, wait_ms = wait.as_millis(), "{message}; waiting");
+        runtime.clock.sleep(wait).await;
+    }
+    Ok(())
 }

@@ -25,7 +25,9 @@ impl Provider {
     /// Bodies, each with status 200.
     pub(super) fn answering<const N: usize>(bodies: [&str; N]) -> Self {
         let provider = Self::default();
-        bodies.iter().for_each(|body| provider.add(200, &[], body));
+        for body in bodies {
+            provider.add(200, &[], body);
+        }
         provider
     }
 
@@ -34,6 +36,11 @@ impl Provider {
         let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let response = Response { status, headers, body: body.to_owned().into() };
         self.0.lock().unwrap().answers.push_back(response);
+    }
+
+    /// The waits that were made.
+    pub(super) fn waits(&self) -> Vec<Duration> {
+        self.0.lock().unwrap().waits.clone()
     }
 
     /// The URLs that were asked for.
@@ -78,7 +85,7 @@ impl Ids for Provider {
 }
 
 /// A runtime on a provider.
-pub(super) fn runtime(provider: Provider) -> Runtime {
+pub(super) fn runtime(provider: &Provider) -> Runtime {
     Runtime {
         http: Arc::new(provider.clone()),
         clock: Arc::new(provider.clone()),

@@ -1,0 +1,102 @@
+//! What becomes of answers that are not pages.
+
+use std::time::Duration;
+
+use model::{Classify, Retry};
+
+use super::fake::Provider;
+use super::{FIRST, LAST, ORDERS, orders, pages, source};
+use crate::protocol::{Messages, Selected, States, read};
+use crate::{Error, Limits, Manifest, Runtime, Source};
+
+#[tokio::test]
+async fn failures_that_may_pass_are_tried_again_after_growing_waits() {
+    let provider = Provider::default();
+    for status in [503, 500, 429] {
+        provider.add(status, &[], "");
+    }
+    provider.add(200, &[], LAST);
+    assert_eq!(pages(&orders(&provider)).await.unwrap().len(), 1);
+    assert_eq!(provider.waits(), [1, 2, 4].map(Duration::from_secs));
+    assert_eq!(provider.calls().len(), 4);
+}
+
+#[tokio::test]
+async fn a_source_that_keeps_failing_is_given_up() {
+    let provider = Provider::default();
+    for _ in 0..6 {
+        provider.add(502, &[], "");
+    }
+    provider.add(502, &[], "");
+    let error = pages(&orders(&provider)).await.unwrap_err();
+    assert!(matches!(error, Error::Exhausted { attempts: 6, .. }), "{error}");
+    assert_eq!(error.retry(), Retry::Backoff);
+}
+
+#[tokio::test]
+async fn refused_credentials_are_a_matter_of_configuration() {
+    let provider = Provider::default();
+    provider.add(401, &[], "");
+    let error = pages(&orders(&provider)).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { configuration: true, .. }), "{error}");
+    assert_eq!((error.retry(), error.failure_type()), (Retry::Never, "config_error"));
+}
+
+#[tokio::test]
+async fn a_wait_longer_than_the_caller_waits_is_told_to_it() {
+    let provider = Provider::default();
+    provider.add(503, &[], "");
+    let manifest = Manifest::parse("m.yaml", ORDERS).unwrap();
+    let max_wait = Some(Duration::from_millis(100));
+    let runtime = Runtime { max_wait, ..super::fake::runtime(&provider) };
+    let config = serde_json::json!({"base_url": "https://api.example.com"});
+    let source = Source::build(&manifest, &Default::default(), &config, runtime).unwrap();
+    let error = pages(&source.streams()[0]).await.unwrap_err();
+    assert_eq!(error.retry(), Retry::After(Duration::from_secs(1)), "{error}");
+    assert!(provider.waits().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_with_its_place() {
+    let provider = Provider::answering([FIRST]);
+    let manifest = Manifest::parse("m.yaml", ORDERS).unwrap();
+    let limits = Limits { max_body: 10, ..Limits::default() };
+    let runtime = Runtime { limits, ..super::fake::runtime(&provider) };
+    let config = serde_json::json!({"base_url": "https://api.example.com"});
+    let source = Source::build(&manifest, &Default::default(), &config, runtime).unwrap();
+    let error = pages(&source.streams()[0]).await.unwrap_err();
+    assert!(error.to_string().contains("larger than the 10 bytes"), "{error}");
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[tokio::test]
+async fn an_overlay_says_what_an_answer_means() {
+    let overlay = "readiness: [{status: 409}]\nunsupported: [{status: 404, body: plan}]\nend_of_data: [{status: 416}]\n";
+    let provider = Provider::default();
+    let stream = source(ORDERS, overlay, &provider).streams()[0].clone();
+    provider.add(409, &[], "");
+    assert!(matches!(pages(&stream).await, Err(Error::NotReady { .. })));
+    provider.add(404, &[], "not in your plan");
+    assert!(matches!(pages(&stream).await, Err(Error::Unsupported { .. })));
+    provider.add(404, &[], "");
+    assert!(matches!(pages(&stream).await, Err(Error::Refused { .. })));
+    provider.add(200, &[], FIRST);
+    provider.add(416, &[], "");
+    let pages = pages(&stream).await.unwrap();
+    assert_eq!((pages.len(), pages[1].records.len()), (2, 0));
+    assert_eq!(pages[1].next, None);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_ready_leaves_its_state_alone() {
+    let provider = Provider::default();
+    provider.add(409, &[], "");
+    let source = source(ORDERS, "readiness: [{status: 409}]", &provider);
+    let mut out = Vec::new();
+    let selected = Selected(vec!["orders".to_owned()]);
+    let summary =
+        read(&source, &selected, &States::new(), &mut Messages::new(&mut out)).await.unwrap();
+    assert!(summary.failed.is_empty());
+    let out = String::from_utf8(out).unwrap();
+    assert!(!out.contains("STATE\"") && out.contains("not ready"), "{out}");
+}
