@@ -3,8 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use aws::Resources;
+use host::{LogStyle, SystemClock, VarError, Vars};
 use model::Metric;
+use ports::Clock;
 use serde_json::Value;
 use xtask::template::{Resource, Stack, at, entries};
 
@@ -118,6 +122,25 @@ fn functions_have_named_rights_on_named_things() {
                 assert!(thing.starts_with("arn:aws:") && thing.len() > 12, "{place}: {thing}");
             }
         }
+    }
+}
+
+#[test]
+fn every_variable_that_functions_read_is_given_and_every_given_one_is_read() {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    for (function, given) in stack().environments {
+        let vars = |without: &str| -> Vars {
+            let region = ("AWS_REGION".to_owned(), "eu-west-1".to_owned());
+            let kept = given.clone().into_iter().filter(|(name, _)| name != without);
+            kept.chain([region]).collect()
+        };
+        Resources::from_vars(&vars(""), &clock)
+            .unwrap_or_else(|fault| panic!("{function}: {fault}"));
+        for name in given.keys().filter(|name| *name != "HEADWATER_LOG") {
+            let fault = Resources::from_vars(&vars(name), &clock).unwrap_err();
+            assert_eq!(fault, VarError::Missing { name: name.clone() }, "{function}");
+        }
+        host::init_logs(LogStyle::Person, &vars("")).unwrap();
     }
 }
 

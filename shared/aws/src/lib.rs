@@ -22,6 +22,7 @@ mod config;
 mod dynamodb;
 mod error;
 pub mod lambda;
+mod resources;
 mod s3;
 mod scheduler;
 mod secrets;
@@ -29,6 +30,7 @@ mod sqs;
 
 pub use config::Aws;
 pub use dynamodb::DynamoTable;
+pub use resources::Resources;
 pub use s3::S3Store;
 pub use scheduler::{EventBridge, Target};
 pub use secrets::SecretsManager;

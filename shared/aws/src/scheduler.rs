@@ -12,6 +12,7 @@ use aws_sdk_scheduler::types::{
     DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState,
     Target as SdkTarget,
 };
+use host::{VarError, Vars};
 use jiff::Timestamp;
 use ports::{Cadence, Clock, Schedule, Scheduler, SchedulerError, check_schedule};
 
@@ -36,6 +37,19 @@ pub struct Target {
     pub role: String,
     /// Where firings go that could not be delivered (ARN).
     pub dead_letters: Option<String>,
+}
+
+impl Target {
+    /// `SCHEDULE_GROUP`, `SCHEDULE_FUNCTION_ARN` and `SCHEDULER_ROLE_ARN`, required, and
+    /// `SCHEDULES_DEAD_LETTERS_ARN`: the outputs of a deployed stack.
+    pub fn from_vars(vars: &Vars) -> Result<Self, VarError> {
+        Ok(Self {
+            group: vars.required("SCHEDULE_GROUP")?,
+            function: vars.required("SCHEDULE_FUNCTION_ARN")?,
+            role: vars.required("SCHEDULER_ROLE_ARN")?,
+            dead_letters: vars.get("SCHEDULES_DEAD_LETTERS_ARN"),
+        })
+    }
 }
 
 /// A group of schedules that all start one function.

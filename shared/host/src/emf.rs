@@ -97,16 +97,21 @@ impl<W: Write + Send + 'static> Drop for Emf<W> {
     }
 }
 
-/// One line. Dimensions beyond the limit stay as plain fields, found by queries but not billed.
+/// One line: each metric by function alone, so that dashboards and alarms always find it, and by
+/// all dimensions when there are others. Dimensions beyond the limit stay as plain fields, found
+/// by queries but not billed.
 fn line(function: &str, millis: i64, dimensions: &[Dimension], gathered: &Gathered) -> Value {
     let mut fields = Map::new();
-    let mut names = vec!["Function"];
-    names.extend(dimensions.iter().take(MAX_DIMENSIONS).map(|d| d.name));
+    let mut sets = vec![vec!["Function"]];
+    if !dimensions.is_empty() {
+        let names = dimensions.iter().take(MAX_DIMENSIONS).map(|dimension| dimension.name);
+        sets.push(std::iter::once("Function").chain(names).collect());
+    }
     let units: Vec<Value> = gathered
         .keys()
         .map(|metric| json!({"Name": metric.name(), "Unit": metric.unit().name()}))
         .collect();
-    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": units});
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": units});
     fields
         .insert("_aws".to_owned(), json!({"Timestamp": millis, "CloudWatchMetrics": [directive]}));
     fields.insert("Function".to_owned(), json!(function));

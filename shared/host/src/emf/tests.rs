@@ -75,6 +75,8 @@ fn a_flush_writes_one_line_a_dimension_set() {
         })
     );
     assert_eq!(lines[1]["Source"], "rutter");
+    let sets = &lines[1]["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
+    assert_eq!(*sets, json!([["Function"], ["Function", "Source"]]));
     assert_eq!(lines[1]["RecordsExtracted"], 500.0);
 }
 
@@ -110,7 +112,7 @@ fn dimensions_beyond_twenty_nine_stay_plain_fields() {
     emf.emit(Metric::RunsFailed, 1.0, &many);
     emf.flush();
     let line = &paper.lines()[0];
-    let named = line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0].as_array().unwrap().len();
+    let named = line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][1].as_array().unwrap().len();
     assert_eq!(named, 1 + MAX_DIMENSIONS);
     assert_eq!(line["d30"], "x");
 }
