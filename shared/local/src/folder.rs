@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use ports::{Clock, Ids, ObjectError, TableError};
 
-use crate::{Database, DatabaseError, FileStore, SqliteQueue, SqliteTable};
+use crate::{
+    Database, DatabaseError, EventStore, FileStore, Notification, SqliteQueue, SqliteScheduler,
+    SqliteTable,
+};
 
 /// All that one machine needs, in one folder.
 #[derive(Debug, Clone)]
@@ -41,6 +44,21 @@ impl DataFolder {
     /// The table.
     pub async fn table(&self) -> Result<SqliteTable, TableError> {
         SqliteTable::open(&self.database, Arc::clone(&self.clock)).await
+    }
+
+    /// The objects, telling queues of this folder what happens to them.
+    pub async fn lake_with_events(
+        &self,
+        bucket: &str,
+        notifications: Vec<Notification>,
+    ) -> Result<EventStore, ObjectError> {
+        let (lake, clock) = (Arc::new(self.lake()?), Arc::clone(&self.clock));
+        EventStore::open(lake, &self.database, clock, bucket, notifications).await
+    }
+
+    /// The schedules.
+    pub fn scheduler(&self) -> SqliteScheduler {
+        SqliteScheduler::new(&self.database, Arc::clone(&self.clock), Arc::clone(&self.ids))
     }
 
     /// The queue of this name.

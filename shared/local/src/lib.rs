@@ -23,17 +23,21 @@
 //! It is *not* a server: there is no process besides those that use it.
 
 mod database;
+mod events;
 mod file_store;
 mod folder;
 mod queue;
+mod scheduler;
 mod secrets;
 mod table;
 #[cfg(test)]
 mod testing;
 
 pub use database::{Database, DatabaseError};
+pub use events::{EventStore, Happening, Notification};
 pub use file_store::FileStore;
 pub use folder::DataFolder;
 pub use queue::{Depth, SqliteQueue};
+pub use scheduler::{Fired, Firing, SqliteScheduler};
 pub use secrets::FolderSecrets;
 pub use table::SqliteTable;

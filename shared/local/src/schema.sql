@@ -43,6 +43,7 @@ CREATE TABLE notification (
 
 CREATE TABLE pending_event (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    bucket TEXT NOT NULL,
     object_key TEXT NOT NULL,
     name TEXT NOT NULL,
     started INTEGER NOT NULL
