@@ -211,25 +211,4 @@ fn first_after(prefix: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    mod contract {
-        use crate::SqliteTable;
-        use crate::testing::scratch_database;
-
-        testkit::table_contract!(clock => {
-            let (database, folder) = scratch_database();
-            testkit::Kept::new(SqliteTable::open(&database, clock).await.unwrap(), folder)
-        });
-    }
-
-    #[test]
-    fn the_first_text_after_a_prefix_skips_what_is_no_character() {
-        assert_eq!(first_after("a#"), Some("a$".to_owned()));
-        assert_eq!(first_after("\u{d7ff}"), Some("\u{e000}".to_owned()));
-        assert_eq!(first_after("a\u{10ffff}"), Some("b".to_owned()));
-        assert_eq!(first_after("\u{10ffff}"), None);
-        assert_eq!(first_after(""), None);
-    }
-}
+mod tests;
