@@ -5,6 +5,7 @@ mod dpath;
 mod error;
 mod manifest;
 mod option;
+mod outline;
 mod paginator;
 mod part;
 mod partition_router;
@@ -20,6 +21,7 @@ mod transformation;
 
 pub use error::{At, Error};
 pub use manifest::Manifest;
+pub use outline::Outline;
 pub use part::BuildError;
 pub use retriever::{Page, PageReader, Record, RequestError};
 pub use slice::{Partition, Position, PositionKind, Slice};

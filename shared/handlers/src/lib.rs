@@ -1,6 +1,8 @@
 //! One module per function: event, dependencies, outcome, error, handle.
 
 pub mod batch;
+pub mod configuration;
+pub mod configured;
 pub mod event;
 pub mod extract;
 pub mod pull;

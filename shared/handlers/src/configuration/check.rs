@@ -1,0 +1,167 @@
+//! What only shows when the files are read together.
+
+use std::collections::BTreeSet;
+
+use model::config::{Streams, TenantFile};
+use model::document::{Document, Fault, Node};
+use model::{ConnectionId, TenantId};
+use ports::SecretPath;
+use serde_json::Value;
+
+use super::{Configuration, Error, LoadedSource, meant};
+
+impl Configuration {
+    /// Reads every file and gives all faults of all of them: each file's own, and those between
+    /// files — sources and streams that do not exist, configuration that a source does not take,
+    /// secrets of others that are not granted, customers' tenants without a file.
+    pub async fn check(&self) -> Result<Vec<Fault>, Error> {
+        let mut faults = Vec::new();
+        gather(self.settings().await, &mut faults)?;
+        for source in self.sources().await? {
+            gather(self.source(&source).await, &mut faults)?;
+        }
+        let tenants = self.tenants().await?;
+        for tenant in &tenants {
+            if let Some(file) = gather(self.tenant(tenant).await, &mut faults)? {
+                self.check_tenant(&file, &mut faults).await?;
+            }
+        }
+        for customer in self.customers().await? {
+            self.check_customer(&customer, &tenants, &mut faults).await?;
+        }
+        faults.sort();
+        faults.dedup();
+        Ok(faults)
+    }
+
+    async fn check_tenant(&self, file: &TenantFile, faults: &mut Vec<Fault>) -> Result<(), Error> {
+        let key = self.key("tenants", file.tenant.as_str(), ".yaml")?;
+        let (_, document) = self.document(&key).await?;
+        let grants = self.grants(file).await?;
+        for used in &file.secrets {
+            if let Err(error) = SecretPath::resolve(&file.tenant, &used.reference, &grants) {
+                faults.push(Fault { message: error.to_string(), ..used.fault.clone() });
+            }
+        }
+        for (id, connection) in &file.connections {
+            let place = Place::new(&document, id);
+            match self.source(&connection.source).await {
+                Ok(source) => {
+                    streams(&place, &connection.streams, &source, faults);
+                    specified(&place, &source, faults);
+                }
+                Err(Error::Unknown { name, known, .. }) => {
+                    let near = meant(&name, &known);
+                    let message = format!(
+                        "there is no source `{name}`{near}; there are: {}",
+                        known.join(", ")
+                    );
+                    faults.push(place.fault(&["source"], message));
+                }
+                Err(Error::Faults(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_customer(
+        &self,
+        customer: &str,
+        tenants: &[TenantId],
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), Error> {
+        let Some(file) = gather(self.customer(customer).await, faults)? else { return Ok(()) };
+        let key = self.key("customers", customer, ".yaml")?;
+        let (_, document) = self.document(&key).await?;
+        let items = document.root.get("tenants").and_then(Node::items).unwrap_or_default();
+        for (n, (tenant, node)) in file.tenants.iter().zip(items).enumerate() {
+            if !tenants.contains(tenant) {
+                let near = meant(tenant.as_str(), tenants);
+                let message = format!("there is no tenant `{tenant}`{near}");
+                faults.push(document.fault(node, &format!("tenants[{n}]"), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps faults and goes on; other errors end the check.
+fn gather<T>(result: Result<T, Error>, faults: &mut Vec<Fault>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Faults(found)) => {
+            faults.extend(found);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A connection in its file.
+struct Place<'d> {
+    document: &'d Document,
+    connection: Option<&'d Node>,
+    path: String,
+}
+
+impl<'d> Place<'d> {
+    fn new(document: &'d Document, id: &ConnectionId) -> Self {
+        let connection = document.root.get("connections").and_then(|all| all.get(id.as_str()));
+        Self { document, connection, path: format!("connections.{id}") }
+    }
+
+    fn node(&self, names: &[&str]) -> Option<&'d Node> {
+        names.iter().try_fold(self.connection?, |node, name| node.get(name))
+    }
+
+    /// A fault at the deepest of these names that stands in the file.
+    fn fault(&self, names: &[&str], message: String) -> Fault {
+        let deepest = (0..=names.len()).rev().find_map(|n| self.node(names.get(..n)?));
+        let path = [&[self.path.as_str()], names].concat().join(".");
+        self.document.fault(deepest.unwrap_or(&self.document.root), &path, message)
+    }
+}
+
+/// Streams that are listed but not in the manifest.
+fn streams(place: &Place<'_>, listed: &Streams, source: &LoadedSource, faults: &mut Vec<Fault>) {
+    let Streams::Listed(list) = listed else { return };
+    let known: Vec<&str> = source.manifest.stream_names().collect();
+    let items = place.node(&["streams"]).and_then(Node::items).unwrap_or_default();
+    for (n, (stream, node)) in list.iter().zip(items).enumerate() {
+        if !known.contains(&stream.name.as_str()) {
+            let near = meant(stream.name.as_str(), &known);
+            let path = format!("{}.streams[{n}]", place.path);
+            let there = known.join(", ");
+            let message = format!("there is no stream `{}`{near}; there are: {there}", stream.name);
+            faults.push(place.document.fault(node, &path, message));
+        }
+    }
+}
+
+/// Configuration that the manifest's `spec` demands and the file lacks, and names that are
+/// probably slips of ones that it takes.
+fn specified(place: &Place<'_>, source: &LoadedSource, faults: &mut Vec<Fault>) {
+    let spec = source.manifest.spec();
+    let schema = spec.get("connection_specification").unwrap_or(&Value::Null);
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let known: Vec<&str> = properties.into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+    let entries = place.node(&["config"]).and_then(Node::entries).unwrap_or_default();
+    let given: BTreeSet<&str> = entries.iter().map(|(key, _)| key.text.as_str()).collect();
+    let required = schema.get("required").and_then(Value::as_array);
+    for name in required.into_iter().flatten().filter_map(Value::as_str) {
+        let has_default = schema.pointer(&format!("/properties/{name}/default")).is_some();
+        if !given.contains(name) && !has_default {
+            let message = format!("`{name}` is missing; the source needs it");
+            faults.push(place.fault(&["config"], message));
+        }
+    }
+    for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
+        let near = meant(&key.text, &known);
+        if !near.is_empty() {
+            let message = format!("unknown field{near}; accepted: {}", known.join(", "));
+            let fault = place.fault(&["config", &key.text], message);
+            faults.push(Fault { line: key.line, column: key.column, ..fault });
+        }
+    }
+}
