@@ -8,6 +8,7 @@ mod analysis;
 mod arguments;
 mod ast;
 mod context;
+mod cursor;
 mod error;
 mod eval;
 mod expression;

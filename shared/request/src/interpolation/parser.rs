@@ -1,8 +1,8 @@
 //! Parses statements, by the grammar of Jinja2.
 
 use super::ast::{Expr, For, Statement, Target};
+use super::cursor::Parser;
 use super::error::SyntaxError;
-use super::expression::Parser;
 use super::lexer::{Token, tokenize};
 
 /// Parses a template.

@@ -1,0 +1,140 @@
+//! What authenticators need to fetch tokens, and the tokens they fetched.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::lock::Mutex;
+use jiff::{SignedDuration, Timestamp};
+use model::Secret;
+use ports::{Clock, Http, Request, Response};
+
+use crate::error::Error;
+use crate::requester::without_query;
+
+/// Who makes calls: the port, the clock, limits, and the tokens fetched so far.
+///
+/// One caller serves all streams of a connection, so that they share tokens and never fetch the
+/// same one twice at once: some providers revoke a grant whose refresh token is used twice.
+#[derive(Debug)]
+pub struct Caller {
+    http: Arc<dyn Http>,
+    clock: Arc<dyn Clock>,
+    /// Whole-call time-out.
+    pub timeout: Duration,
+    /// Largest body accepted, in bytes.
+    pub max_body: u64,
+    slots: Mutex<HashMap<String, Arc<Slot>>>,
+    rotations: Mutex<Vec<Rotation>>,
+}
+
+/// A new refresh token, to be kept in place of the configuration's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// Where in the configuration it belongs.
+    pub path: Vec<String>,
+    /// The value.
+    pub value: Secret<String>,
+}
+
+/// One token, locked while it is fetched.
+pub(super) type Slot = Mutex<Kept>;
+
+/// What is known about one token.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) token: Option<Held>,
+    /// The refresh token that replaced the configuration's.
+    pub(super) refresh: Option<String>,
+}
+
+/// A token and how long it is good.
+#[derive(Clone)]
+pub(super) struct Held {
+    pub(super) token: String,
+    /// None: until it is refused.
+    pub(super) expires: Option<Timestamp>,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.token.is_some() { "Kept(token)" } else { "Kept(no token)" })
+    }
+}
+
+impl Caller {
+    /// A caller without tokens.
+    pub fn new(
+        http: Arc<dyn Http>,
+        clock: Arc<dyn Clock>,
+        timeout: Duration,
+        max_body: u64,
+    ) -> Self {
+        let (slots, rotations) = (Mutex::default(), Mutex::default());
+        Self { http, clock, timeout, max_body, slots, rotations }
+    }
+
+    /// Refresh tokens that were replaced since the last call.
+    pub async fn take_rotations(&self) -> Vec<Rotation> {
+        std::mem::take(&mut *self.rotations.lock().await)
+    }
+
+    pub(super) async fn rotated(&self, rotation: Rotation) {
+        self.rotations.lock().await.push(rotation);
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The slot of a token, by what identifies its grant.
+    pub(super) async fn slot(&self, key: &str) -> Arc<Slot> {
+        Arc::clone(self.slots.lock().await.entry(key.to_owned()).or_default())
+    }
+
+    /// Sends a token request; only an answer of success passes.
+    pub(super) async fn fetch(&self, request: Request) -> Result<Response, Error> {
+        let endpoint = without_query(&request.url);
+        let response = self.http.send(request).await.map_err(Error::TokenCall)?;
+        match response.status {
+            200..=399 => Ok(response),
+            status @ (429 | 500..) => Err(Error::TokenUnavailable {
+                endpoint,
+                reason: format!("status {status}"),
+                wait: wait(&response),
+            }),
+            status => {
+                let code = error_code(&response.body).map(|code| format!(", {code}"));
+                let reason = format!("status {status}{}", code.unwrap_or_default());
+                Err(Error::TokenRefused { endpoint, reason })
+            }
+        }
+    }
+}
+
+/// How long `Retry-After` asks to wait, up to a day.
+fn wait(response: &Response) -> Option<Duration> {
+    let seconds: u64 = response.header("retry-after")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(86_400)))
+}
+
+/// The `error` code of RFC 6749, if it looks like one: it is safe to show.
+fn error_code(body: &[u8]) -> Option<String> {
+    let answer = crate::value::Value::from_json(body).ok()?;
+    let code = answer.get("error")?.as_str()?;
+    let plain = code.len() <= 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    plain.then(|| code.to_owned())
+}
+
+impl Held {
+    /// Whether it is still good.
+    pub(super) fn is_good(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|at| now < at)
+    }
+}
+
+/// An instant so many seconds from now.
+pub(super) fn in_seconds(now: Timestamp, seconds: i64) -> Timestamp {
+    now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,174 @@
+//! How long to wait before another attempt.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use ports::Response;
+use regex::Regex;
+
+use crate::component::Component;
+use crate::interpolation::{Context, EvalError, InterpolatedString};
+use crate::value::Value;
+
+/// What a strategy says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Wait this long.
+    For(Duration),
+    /// The wait is as long as the manifest allows, or longer: give up.
+    TooLong {
+        /// What the source asks.
+        wait: Duration,
+        /// What the manifest allows.
+        limit: Duration,
+    },
+}
+
+/// A backoff strategy.
+#[derive(Debug)]
+pub(super) enum Strategy {
+    Constant(InterpolatedString),
+    Exponential(Option<InterpolatedString>),
+    /// A header says how long.
+    Time {
+        header: Header,
+        max: Option<InterpolatedString>,
+    },
+    /// A header says until when.
+    Until {
+        header: Header,
+        min: Option<InterpolatedString>,
+        max: Option<InterpolatedString>,
+    },
+}
+
+/// A header, and which part of it counts.
+#[derive(Debug)]
+pub(super) struct Header {
+    name: InterpolatedString,
+    regex: Option<Regex>,
+}
+
+/// The reference's factor of exponential backoff, in seconds.
+const FACTOR: f64 = 5.0;
+/// What a wait is lengthened by, because whole seconds hide fractions.
+const EXTRA: Duration = Duration::from_secs(1);
+
+impl Strategy {
+    pub(super) fn build(component: &Component) -> Option<Self> {
+        let jitter = "jitter_range_in_seconds";
+        match component.kind() {
+            "ConstantBackoffStrategy" => {
+                component.only(&["backoff_time_in_seconds", jitter]);
+                let field = "backoff_time_in_seconds";
+                component.required(field, component.string(field)).map(Self::Constant)
+            }
+            "ExponentialBackoffStrategy" => {
+                component.only(&["factor", jitter]);
+                Some(Self::Exponential(component.string("factor")))
+            }
+            "WaitTimeFromHeader" => {
+                component.only(&["header", "regex", "max_waiting_time_in_seconds"]);
+                let max = component.string("max_waiting_time_in_seconds");
+                Some(Self::Time { header: Header::build(component)?, max })
+            }
+            "WaitUntilTimeFromHeader" => {
+                component.only(&["header", "regex", "min_wait", "max_waiting_time_in_seconds"]);
+                let max = component.string("max_waiting_time_in_seconds");
+                let min = component.string("min_wait");
+                Some(Self::Until { header: Header::build(component)?, min, max })
+            }
+            _ => {
+                component.unknown_kind(&[
+                    "ConstantBackoffStrategy",
+                    "ExponentialBackoffStrategy",
+                    "WaitTimeFromHeader",
+                    "WaitUntilTimeFromHeader",
+                ]);
+                None
+            }
+        }
+    }
+
+    /// How long to wait; none when the strategy has nothing to say.
+    pub(super) fn wait(
+        &self,
+        response: Option<&Response>,
+        attempt: u32,
+        now: Timestamp,
+        context: &Context<'_>,
+    ) -> Result<Option<Wait>, EvalError> {
+        let number = |template: &Option<InterpolatedString>| -> Result<Option<f64>, EvalError> {
+            let value = template.as_ref().map(|template| template.eval(context)).transpose()?;
+            Ok(value.as_ref().and_then(float))
+        };
+        Ok(match self {
+            Self::Constant(seconds) => limited(float(&seconds.eval(context)?), None),
+            Self::Exponential(factor) => {
+                let factor = number(factor)?.unwrap_or(FACTOR);
+                let doublings = i32::try_from(attempt.min(64)).unwrap_or(64);
+                limited(Some(factor * 2_f64.powi(doublings)), None)
+            }
+            Self::Time { header, max } => {
+                let asked = header.number(response, context)?;
+                limited(asked, number(max)?)
+            }
+            Self::Until { header, min, max } => {
+                let (min, max) = (number(min)?, number(max)?);
+                let until = header.number(response, context)?.filter(|until| *until != 0.0);
+                let present = crate::value::to_float(i128::from(now.as_microsecond())) / 1e6;
+                match (until.map(|until| until - present), min) {
+                    (Some(wait), Some(min)) => limited(Some(wait.max(min)), max),
+                    (Some(wait), None) if wait < 0.0 => None,
+                    (wait, min) => limited(wait.or(min), max),
+                }
+            }
+        })
+    }
+}
+
+/// A wait of so many seconds; none for zero, negative and absent ones.
+fn limited(seconds: Option<f64>, max: Option<f64>) -> Option<Wait> {
+    let wait = |seconds: f64| Duration::try_from_secs_f64(seconds).ok();
+    let seconds = seconds.filter(|seconds| *seconds > 0.0)?;
+    match max {
+        Some(max) if seconds >= max => {
+            let limit = wait(max).unwrap_or_default();
+            Some(Wait::TooLong { wait: wait(seconds).unwrap_or(Duration::MAX), limit })
+        }
+        _ => wait(seconds).map(|wait| Wait::For(wait.saturating_add(EXTRA))),
+    }
+}
+
+fn float(value: &Value) -> Option<f64> {
+    match value {
+        Value::Str(text) => text.trim().parse().ok(),
+        other => other.as_f64(),
+    }
+}
+
+impl Header {
+    fn build(component: &Component) -> Option<Self> {
+        let name = component.required("header", component.string("header"))?;
+        let regex = component.text("regex").and_then(|pattern| {
+            // The whole match counts, from the start of the value.
+            let regex = Regex::new(&format!("^(?:{pattern})"));
+            regex.map_err(|_| component.fault_at("regex", "is not a supported expression")).ok()
+        });
+        Some(Self { name, regex })
+    }
+
+    fn number(
+        &self,
+        response: Option<&Response>,
+        context: &Context<'_>,
+    ) -> Result<Option<f64>, EvalError> {
+        let name = self.name.text(context)?;
+        let Some(value) = response.and_then(|response| response.header(&name)) else {
+            return Ok(None);
+        };
+        let matched = self.regex.as_ref().and_then(|regex| regex.find(value));
+        let text = matched.map_or(value, |found| found.as_str());
+        Ok(text.trim().parse().ok())
+    }
+}
