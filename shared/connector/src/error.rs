@@ -7,7 +7,6 @@ use model::{Classify, Retry};
 use ports::HttpError;
 
 use crate::part::BuildError;
-use crate::retriever::RequestError;
 
 /// Where in a source something went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +65,7 @@ pub enum Error {
         at: At,
         /// What does not fit.
         #[source]
-        source: RequestError,
+        source: request::Error,
     },
     /// The call did not reach an answer.
     #[error("{at}: {source}")]
@@ -188,10 +187,10 @@ impl Classify for Error {
             | Self::NoStream { .. }
             | Self::Stream { .. }
             | Self::Unsupported { .. }
-            | Self::Request { .. }
             | Self::Refused { .. }
             | Self::Endless { .. }
             | Self::State { .. } => Retry::Never,
+            Self::Request { source, .. } => source.retry(),
             Self::Http { source, .. } => source.retry(),
             Self::Wait { wait, .. } => Retry::After(*wait),
             Self::Shape { .. }

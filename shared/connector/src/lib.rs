@@ -23,7 +23,7 @@ pub use error::{At, Error};
 pub use manifest::Manifest;
 pub use outline::Outline;
 pub use part::BuildError;
-pub use retriever::{Page, PageReader, Record, RequestError};
+pub use retriever::{Page, PageReader, Record};
 pub use slice::{Partition, Position, PositionKind, Slice};
 pub use source::{Limits, Runtime, Source};
 pub use stream::{Stream, Tier};

@@ -1,10 +1,10 @@
 //! `RequestOption`: where in a request a value goes.
 
 use request::interpolation::Context;
+use request::requester::Options;
 use request::value::{Dict, Value};
 
 use crate::part::{BuildError, Part};
-use crate::retriever::Options;
 
 /// A place in a request, under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! `DefaultPaginator`: which page comes next, and how its request says so.
 
 use request::interpolation::{Context, EvalError, InterpolatedBoolean, InterpolatedString};
+use request::requester::Options;
 use request::value::{Selection, Value};
 
 use crate::option::Injection;
 use crate::part::{BuildError, Part};
-use crate::retriever::Options;
 use crate::slice::{Position, PositionKind};
 
 /// How a stream's pages follow each other.

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use request::interpolation::Context;
+use request::requester::Options;
 use request::value::{Dict, Key, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::dpath::{Path, PathError};
 use crate::option::Injection;
 use crate::part::{BuildError, Part};
-use crate::retriever::Options;
 use crate::slice::Partition;
 use crate::stream::Core;
 

@@ -1,11 +1,9 @@
 //! `SimpleRetriever`: the pages of a slice, one after the other.
 
-mod call;
 mod fetch;
 mod headers;
 mod page;
 mod rules;
-mod verdict;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,14 +11,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use model::{CursorValue, Timestamp};
 use request::interpolation::Context;
+use request::requester::Options;
 use request::value::{Dict, Value};
 
 use crate::cursor::Moment;
 use crate::error::{At, Error};
 use crate::slice::{Position, PositionKind, Slice};
 use crate::stream::Core;
-pub(crate) use call::Options;
-pub use call::RequestError;
 use fetch::Answer;
 pub(crate) use fetch::Fetcher;
 use page::Content;
@@ -133,12 +130,12 @@ impl PageReader {
     fn options(&self, token: &Value, at: &At) -> Result<Options, Error> {
         let mut options = Options::default();
         self.core.paginator.inject(token, &mut options);
-        if token.is_nothing() || !self.core.first_page_options_only {
-            let mut more = Options::default();
-            self.core.inject(&self.value, &mut more);
-            options.merge(more).map_err(|source| Error::Request { at: at.clone(), source })?;
+        if !token.is_nothing() && self.core.first_page_options_only {
+            return Ok(options);
         }
-        Ok(options)
+        let mut more = Options::default();
+        self.core.inject(&self.value, &mut more);
+        options.merge(more).map_err(|source| Error::Request { at: at.clone(), source })
     }
 
     fn page(

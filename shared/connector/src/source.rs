@@ -7,6 +7,7 @@ use std::time::Duration;
 use model::config::Overlay;
 use model::{StreamName, Timestamp};
 use ports::{Clock, Http, Ids};
+use request::authenticator::Caller;
 use request::interpolation::Context;
 use request::value::Value;
 use serde_json::Value as Json;
@@ -66,6 +67,7 @@ pub(crate) struct Shared {
     pub(crate) runtime: Runtime,
     pub(crate) overlay: Overlay,
     pub(crate) rules: Rules,
+    pub(crate) caller: Caller,
     config: Value,
 }
 
@@ -100,8 +102,15 @@ impl Source {
         runtime: Runtime,
     ) -> Result<Self, Error> {
         let rules = Rules::new(overlay).map_err(|source| Error::Overlay { source })?;
-        let config = Value::from(config);
-        let shared = Arc::new(Shared { runtime, overlay: overlay.clone(), rules, config });
+        let Limits { timeout, max_body, .. } = runtime.limits;
+        let (http, clock) = (Arc::clone(&runtime.http), Arc::clone(&runtime.clock));
+        let shared = Arc::new(Shared {
+            caller: Caller::new(http, clock, timeout, max_body),
+            overlay: overlay.clone(),
+            config: Value::from(config),
+            rules,
+            runtime,
+        });
         let mut streams = Vec::new();
         for (i, json) in manifest.stream_components().iter().enumerate() {
             let part = Part::new(json, format!("streams[{i}]"), 0);

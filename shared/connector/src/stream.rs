@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
 use model::{StreamName, Timestamp, Window};
+use request::requester::Options;
 use request::value::{Selection, Value};
 use serde_json::{Map, Value as Json};
 
@@ -14,7 +15,7 @@ use crate::paginator::Paginator;
 use crate::part::{BuildError, Part};
 use crate::partition_router::{Router, slice_value};
 use crate::record_selector::Selector;
-use crate::retriever::{Fetcher, Options, PageReader, Span};
+use crate::retriever::{Fetcher, PageReader, Span};
 use crate::run::{Event, PartitionWalk, StreamRun};
 use crate::schema;
 use crate::slice::{Partition, Position, Slice};

@@ -1,19 +1,19 @@
-//! One call and what becomes of its answer: retries, their waits, and rules for answers.
+//! One call and what becomes of its answer: attempts, their waits, and rules for answers.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use model::{Classify, Retry, Timestamp};
 use ports::{HttpError, Request, Response};
+use request::authenticator::Redactor;
 use request::component::Faults;
+use request::error_handler::{Action, Failure, MAX_TIME, Resolution, Wait};
 use request::interpolation::Context;
+use request::requester::{Options, Requester};
 
-use super::call::{Options, Requester};
 use super::rules::Meaning;
-use super::verdict::{self, Verdict};
 use crate::error::{At, Error};
 use crate::part::{BuildError, Part};
 use crate::source::{Runtime, Shared};
@@ -23,6 +23,8 @@ use crate::stream::Core;
 #[derive(Debug)]
 pub(crate) struct Fetcher {
     requester: Requester,
+    /// Takes the stream's credentials out of messages that quote the source.
+    redactor: Redactor,
 }
 
 /// An answer that the stream's rules let pass.
@@ -36,14 +38,29 @@ pub(super) struct Answer {
 }
 
 impl Fetcher {
-    pub(crate) fn build(retriever: &Part<'_>, _shared: &Arc<Shared>) -> Result<Self, BuildError> {
+    pub(crate) fn build(retriever: &Part<'_>, shared: &Shared) -> Result<Self, BuildError> {
         let faults = Faults::default();
         let requester = Requester::build(&retriever.needed("requester")?.component(&faults));
-        match faults.take().into_iter().next() {
-            Some(fault) => Err(fault.into()),
-            None => Ok(Self { requester }),
+        if let Some(fault) = faults.take().into_iter().next() {
+            return Err(fault.into());
         }
+        let redactor = Redactor::new(requester.authenticator().secrets(&shared.context()));
+        Ok(Self { requester, redactor })
     }
+}
+
+/// A call that is to be made again.
+struct Again {
+    message: String,
+    /// What came back, for strategies that read its headers.
+    response: Option<Response>,
+    /// The credentials were refused: a new token is fetched first.
+    refresh: bool,
+}
+
+enum Judged {
+    Answer(Answer),
+    Again(Again),
 }
 
 impl Core {
@@ -59,16 +76,17 @@ impl Core {
         let began = runtime.clock.now();
         let mut attempt = 0;
         loop {
-            let request = self.request(context, options.clone(), path.as_deref(), at)?;
+            let request = self.request(context, options.clone(), path.as_deref(), at).await?;
             if attempt == 0 && !asked.insert(digest(&request)) {
                 let message = "the request of this page was made before".to_owned();
                 return Err(Error::Endless { at: at.clone(), message });
             }
             let started = runtime.clock.now();
-            let verdict = match runtime.http.send(request).await {
-                Ok(response) => match self.judge(response, context, started, at)? {
+            let url = request.url.clone();
+            let again = match runtime.http.send(request).await {
+                Ok(response) => match self.judge(response, (&url, started), context, at)? {
                     Judged::Answer(answer) => return Ok(answer),
-                    Judged::Again(verdict) => verdict,
+                    Judged::Again(again) => again,
                 },
                 Err(HttpError::Budget { budget, wait }) => {
                     pause(runtime, wait, at, format!("call budget {budget} is used up")).await?;
@@ -77,31 +95,30 @@ impl Core {
                 Err(source) if source.retry() == Retry::Never => {
                     return Err(Error::Http { at: at.clone(), source });
                 }
-                Err(source) => Verdict::again(source.to_string()),
+                Err(source) => {
+                    Again { message: source.to_string(), response: None, refresh: false }
+                }
             };
             attempt += 1;
             let spent = runtime.clock.now().duration_since(began);
-            if attempt > verdict::MAX_RETRIES || spent.as_secs() > verdict::MAX_SECONDS {
-                return Err(Error::Exhausted {
-                    at: at.clone(),
-                    message: verdict.message,
-                    attempts: attempt,
-                });
+            let patience = self.fetcher.requester.error_handler().max_attempts();
+            if attempt >= patience || spent.unsigned_abs() > MAX_TIME {
+                let (at, message) = (at.clone(), again.message);
+                return Err(Error::Exhausted { at, message, attempts: attempt });
             }
-            let wait = verdict.wait.unwrap_or_else(|| verdict::exponential(attempt));
-            pause(runtime, wait, at, verdict.message).await?;
+            self.before_next(again, attempt, context, at).await?;
         }
     }
 
-    fn request(
+    async fn request(
         &self,
         context: &Context<'_>,
         options: Options,
         path: Option<&str>,
         at: &At,
     ) -> Result<Request, Error> {
-        let limits = self.shared.runtime.limits;
-        let request = self.fetcher.requester.request(context, options, path, limits);
+        let caller = &self.shared.caller;
+        let request = self.fetcher.requester.request(caller, context, options, path).await;
         request.map_err(|source| Error::Request { at: at.clone(), source })
     }
 
@@ -109,41 +126,83 @@ impl Core {
     fn judge(
         &self,
         response: Response,
-        _context: &Context<'_>,
-        started: Timestamp,
+        (url, started): (&str, Timestamp),
+        context: &Context<'_>,
         at: &At,
     ) -> Result<Judged, Error> {
-        let at = || at.clone();
-        let message = format!("the source answers {}", response.status);
+        let message = || format!("the source answers {}", response.status);
+        let answer = |response: Response, has_records| {
+            let Response { headers, body, .. } = response;
+            Ok(Judged::Answer(Answer { body, headers, has_records, started }))
+        };
         match self.shared.rules.meaning(&response) {
-            Some(Meaning::NotReady) => return Err(Error::NotReady { at: at(), message }),
-            Some(Meaning::Unsupported) => return Err(Error::Unsupported { at: at(), message }),
-            Some(Meaning::End) => {
-                return Ok(Judged::Answer(Answer::of(response, started, false)));
+            Some(Meaning::NotReady) => {
+                return Err(Error::NotReady { at: at.clone(), message: message() });
             }
+            Some(Meaning::Unsupported) => {
+                return Err(Error::Unsupported { at: at.clone(), message: message() });
+            }
+            Some(Meaning::End) => return answer(response, false),
             None => {}
         }
-        match verdict::of(&response) {
-            verdict::Outcome::Take => {
+        let handler = self.fetcher.requester.error_handler();
+        let resolution = handler.interpret(&response, url, context);
+        let resolution = resolution
+            .map_err(|source| Error::Request { at: at.clone(), source: source.into() })?;
+        let message = self.message(&resolution, response.status);
+        match resolution.action {
+            // An answer of failure holds no records, whatever the manifest makes of it.
+            Action::Success | Action::Ignore => {
                 let readable = response.status < 400;
-                Ok(Judged::Answer(Answer::of(response, started, readable)))
+                answer(response, readable)
             }
-            verdict::Outcome::Again(verdict) => Ok(Judged::Again(verdict)),
-            verdict::Outcome::Fail { message, configuration } => {
-                Err(Error::Refused { at: at(), message, configuration })
+            Action::Retry | Action::RateLimited => {
+                Ok(Judged::Again(Again { message, response: Some(response), refresh: false }))
+            }
+            Action::RefreshToken => {
+                Ok(Judged::Again(Again { message, response: Some(response), refresh: true }))
+            }
+            Action::Fail | Action::ResetPagination => {
+                let configuration = resolution.failure == Failure::Config;
+                Err(Error::Refused { at: at.clone(), message, configuration })
             }
         }
     }
-}
 
-enum Judged {
-    Answer(Answer),
-    Again(Verdict),
-}
+    /// What a rule says, with the status, and without credentials.
+    fn message(&self, resolution: &Resolution, status: u16) -> String {
+        let text = self.fetcher.redactor.apply(&resolution.message);
+        match text.as_str() {
+            "" => format!("the source answers {status}"),
+            text if text.starts_with("status") => format!("the source answers {text}"),
+            text => format!("the source answers {status}: {text}"),
+        }
+    }
 
-impl Answer {
-    fn of(response: Response, started: Timestamp, has_records: bool) -> Self {
-        Self { body: response.body, headers: response.headers, has_records, started }
+    /// Waits, and fetches a new token where the old one was refused.
+    async fn before_next(
+        &self,
+        again: Again,
+        attempt: u32,
+        context: &Context<'_>,
+        at: &At,
+    ) -> Result<(), Error> {
+        let fault = |source| Error::Request { at: at.clone(), source };
+        let Fetcher { requester, .. } = &self.fetcher;
+        let runtime = &self.shared.runtime;
+        if again.refresh {
+            let forgotten = requester.authenticator().forget(&self.shared.caller, context).await;
+            return forgotten.map_err(fault);
+        }
+        let response = again.response.as_ref();
+        let now = runtime.clock.now();
+        let wait = requester.error_handler().wait(response, attempt, now, context);
+        match wait.map_err(|source| fault(source.into()))? {
+            Wait::For(wait) => pause(runtime, wait, at, again.message).await,
+            Wait::TooLong { wait, .. } => {
+                Err(Error::Wait { at: at.clone(), message: again.message, wait })
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::config::Overlay;
 use model::{Classify, Retry};
 
 use super::fake::Provider;
@@ -50,7 +51,7 @@ async fn a_wait_longer_than_the_caller_waits_is_told_to_it() {
     let max_wait = Some(Duration::from_millis(100));
     let runtime = Runtime { max_wait, ..super::fake::runtime(&provider) };
     let config = serde_json::json!({"base_url": "https://api.example.com"});
-    let source = Source::build(&manifest, &Default::default(), &config, runtime).unwrap();
+    let source = Source::build(&manifest, &Overlay::default(), &config, runtime).unwrap();
     let error = pages(&source.streams()[0]).await.unwrap_err();
     assert_eq!(error.retry(), Retry::After(Duration::from_secs(1)), "{error}");
     assert!(provider.waits().is_empty());
@@ -63,7 +64,7 @@ async fn a_body_beyond_the_limit_is_refused_with_its_place() {
     let limits = Limits { max_body: 10, ..Limits::default() };
     let runtime = Runtime { limits, ..super::fake::runtime(&provider) };
     let config = serde_json::json!({"base_url": "https://api.example.com"});
-    let source = Source::build(&manifest, &Default::default(), &config, runtime).unwrap();
+    let source = Source::build(&manifest, &Overlay::default(), &config, runtime).unwrap();
     let error = pages(&source.streams()[0]).await.unwrap_err();
     assert!(error.to_string().contains("larger than the 10 bytes"), "{error}");
     assert_eq!(error.retry(), Retry::Never);
