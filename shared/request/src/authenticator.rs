@@ -1,6 +1,7 @@
 //! Credentials: where they come from and where in a request they go.
 
 mod caller;
+mod legacy;
 mod oauth;
 mod redact;
 mod session;
@@ -15,6 +16,7 @@ use crate::requester::Options;
 use crate::value::{Dict, Value};
 
 pub use caller::{Caller, Rotation};
+use legacy::LegacySession;
 use oauth::OAuth;
 pub use redact::Redactor;
 use session::Session;
@@ -78,15 +80,18 @@ pub enum Token {
         /// How the token is written; as it is when absent.
         template: Option<InterpolatedString>,
     },
+    /// The configuration's session, or a login's.
+    Legacy(Box<LegacySession>),
 }
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "ApiKeyAuthenticator",
     "BearerAuthenticator",
     "BasicHttpAuthenticator",
     "OAuthAuthenticator",
     "SelectiveAuthenticator",
     "SessionTokenAuthenticator",
+    "LegacySessionTokenAuthenticator",
     "NoAuth",
 ];
 
@@ -122,6 +127,10 @@ impl Authenticator {
             }
             "SelectiveAuthenticator" => Self::selective(component),
             "SessionTokenAuthenticator" => Self::session(component),
+            "LegacySessionTokenAuthenticator" => {
+                let token = Token::Legacy(Box::new(LegacySession::build(component)?));
+                Some(Self::ApiKey { place: Place::of_key(component)?, token })
+            }
             _ => {
                 component.unknown_kind(&KINDS);
                 None
@@ -304,6 +313,7 @@ impl Token {
     async fn get(&self, caller: &Caller, context: &Context<'_>) -> Result<String, Error> {
         match self {
             Self::Template(template) => Ok(template.text(context)?),
+            Self::Legacy(session) => session.token(caller, context).await,
             Self::Session { session, template } => {
                 let token = session.token(caller, context).await?;
                 match template {

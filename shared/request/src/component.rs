@@ -31,26 +31,44 @@ impl fmt::Display for ComponentFault {
 
 /// Where faults are collected while components are read.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<Vec<ComponentFault>>>);
+pub struct Faults {
+    faults: Arc<Mutex<Vec<ComponentFault>>>,
+    warnings: Arc<Mutex<Vec<ComponentFault>>>,
+}
 
 impl Faults {
     /// Adds one.
     pub fn add(&self, path: &str, line: u32, message: impl Into<String>) {
         let fault = ComponentFault { path: path.to_owned(), line, message: message.into() };
-        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !faults.contains(&fault) {
-            faults.push(fault);
-        }
+        push(&self.faults, fault);
+    }
+
+    /// Adds a remark that stops nothing.
+    pub fn warn(&self, path: &str, line: u32, message: impl Into<String>) {
+        let warning = ComponentFault { path: path.to_owned(), line, message: message.into() };
+        push(&self.warnings, warning);
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// All of them, in the order found.
     pub fn take(&self) -> Vec<ComponentFault> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.faults.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All remarks, in the order found.
+    pub fn take_warnings(&self) -> Vec<ComponentFault> {
+        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn push(list: &Mutex<Vec<ComponentFault>>, fault: ComponentFault) {
+    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+    if !list.contains(&fault) {
+        list.push(fault);
     }
 }
 
@@ -127,15 +145,20 @@ impl Component {
         self.fault_at("type", format!("{found} is not supported here; {}", one_of(accepted)));
     }
 
-    /// Reports fields that are not among the known ones.
+    /// Remarks on fields that are not among the known ones. The reference ignores them, and
+    /// `$parameters` put their names into every component, so they stop nothing.
     pub fn only(&self, known: &[&str]) {
         let known: BTreeSet<&str> = known.iter().copied().collect();
         let fields = self.json.as_object().into_iter().flat_map(Map::keys);
-        let standard =
-            |name: &str| matches!(name, "type" | "$parameters" | "name") || name.starts_with('$');
+        let standard = |name: &str| {
+            matches!(name, "type" | "$parameters" | "name")
+                || name.starts_with('$')
+                || self.parameters.get(name).is_some()
+        };
         for name in fields.filter(|name| !known.contains(name.as_str()) && !standard(name)) {
             let accepted: Vec<&str> = known.iter().copied().collect();
-            self.fault_at(name, format!("unknown field; {}", one_of(&accepted)));
+            let message = format!("unknown field; {}", one_of(&accepted));
+            self.faults.warn(&self.below(name), self.line, message);
         }
     }
 

@@ -19,14 +19,19 @@ struct Inner {
     source: String,
     body: Body,
     reads: Reads,
+    /// Names that the place of use must offer.
+    needs: Vec<String>,
     parameters: Value,
 }
 
 enum Body {
-    /// A text without tags, as rendered.
-    Plain(Value),
+    /// A text without tags, as rendered, and what it says as a literal.
+    Plain(Arc<str>, Option<Value>),
     Compiled(Vec<Statement>),
 }
+
+/// A name that templates may not even mention, since the reference dropped it.
+const FORBIDDEN: &str = "stream_state";
 
 /// Which types a literal may have; others stay the text they were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,12 +89,20 @@ impl Template {
         let statements = parse(source)?;
         let reads = analyse(&statements);
         let body = match statements.as_slice() {
-            [] => Body::Plain(Value::from("")),
-            [Statement::Data(text)] => Body::Plain(Value::from(text.as_str())),
+            [] => Body::Plain(Arc::from(""), None),
+            [Statement::Data(text)] => Body::Plain(Arc::from(text.as_str()), literal_eval(text)),
             _ => Body::Compiled(statements),
         };
+        let known = |name: &str| {
+            matches!(name, "parameters" | "self") || super::macros::NAMES.contains(&name)
+        };
+        let mut needs: Vec<String> =
+            reads.roots().filter(|name| !known(name)).map(ToOwned::to_owned).collect();
+        if source.contains(FORBIDDEN) {
+            needs.push(FORBIDDEN.to_owned());
+        }
         let (source, parameters) = (source.to_owned(), parameters.clone());
-        Ok(Self(Arc::new(Inner { source, body, reads, parameters })))
+        Ok(Self(Arc::new(Inner { source, body, reads, needs, parameters })))
     }
 
     /// The template as written.
@@ -99,7 +112,7 @@ impl Template {
 
     /// Whether it has no tags, so that its value never changes.
     pub fn is_constant(&self) -> bool {
-        matches!(self.0.body, Body::Plain(_))
+        matches!(self.0.body, Body::Plain(..))
     }
 
     /// Which names it reads, and which constant paths below them.
@@ -119,6 +132,12 @@ impl Template {
         fallback: Fallback,
     ) -> Result<Value, EvalError> {
         self.check_names(context)?;
+        if let Body::Plain(text, literal) = &self.0.body
+            && !text.is_empty()
+        {
+            let literal = literal.as_ref().filter(|literal| types.allow(literal));
+            return Ok(literal.cloned().unwrap_or_else(|| Value::Str(Arc::clone(text))));
+        }
         let first = self.render(context);
         match (first, fallback) {
             (Ok(text), _) if !text.is_empty() => Ok(literal(&text, types)),
@@ -132,8 +151,7 @@ impl Template {
     /// The rendered text; a type error gives the template's own text.
     fn render(&self, context: &Context<'_>) -> Result<Arc<str>, Halt> {
         let statements = match &self.0.body {
-            Body::Plain(Value::Str(text)) => return Ok(Arc::clone(text)),
-            Body::Plain(_) => return Ok(Arc::from("")),
+            Body::Plain(text, _) => return Ok(Arc::clone(text)),
             Body::Compiled(statements) => statements,
         };
         match Run::new(context, &self.0.parameters).render(statements) {
@@ -144,24 +162,15 @@ impl Template {
     }
 
     fn check_names(&self, context: &Context<'_>) -> Result<(), EvalError> {
-        let template = || shorten(self.source());
-        if self.source().contains("stream_state") {
-            return Err(EvalError::Undeclared {
-                template: template(),
-                names: "`stream_state`".to_owned(),
-            });
-        }
-        let known = |name: &str| matches!(name, "parameters" | "self") || context.has(name);
-        let missing: Vec<String> = self
-            .reads()
-            .roots()
-            .filter(|name| !known(name) && !super::macros::NAMES.contains(name))
+        let offered = |name: &str| name != FORBIDDEN && context.has(name);
+        let missing: Vec<String> = (self.0.needs.iter())
+            .filter(|name| !offered(name))
             .map(|name| format!("`{name}`"))
             .collect();
         if missing.is_empty() {
             return Ok(());
         }
-        Err(EvalError::Undeclared { template: template(), names: missing.join(", ") })
+        Err(EvalError::Undeclared { template: shorten(self.source()), names: missing.join(", ") })
     }
 }
 

@@ -33,7 +33,8 @@ pub(super) fn requote(part: &str, extra: &str) -> String {
         match encoded {
             Some(inner) if lone => {
                 at += 2;
-                out.push_str(&format!("%25{inner:02X}"));
+                out.push_str("%25");
+                out.push_str(&hex(inner));
             }
             Some(inner) => {
                 at += 2;
@@ -51,6 +52,10 @@ fn quote_byte(byte: u8, safe: &str) -> String {
     if byte.is_ascii_alphanumeric() || "_.-~".contains(c) || (byte < 128 && safe.contains(c)) {
         c.to_string()
     } else {
-        format!("%{byte:02X}")
+        format!("%{}", hex(byte))
     }
+}
+
+fn hex(byte: u8) -> String {
+    format!("{byte:02X}")
 }
