@@ -119,6 +119,17 @@ impl Component {
         &self.faults
     }
 
+    /// The component with a field set, unless it sets the field itself.
+    #[must_use]
+    pub fn with_default(mut self, field: &str, value: Option<&Json>) -> Self {
+        if let (None, Some(value), Json::Object(fields)) = (self.field(field), value, &*self.json) {
+            let mut fields = fields.clone();
+            fields.insert(field.to_owned(), value.clone());
+            self.json = Arc::new(Json::Object(fields));
+        }
+        self
+    }
+
     /// Its `type`, empty when there is none.
     pub fn kind(&self) -> &str {
         self.json.get("type").and_then(Json::as_str).unwrap_or_default()

@@ -72,6 +72,13 @@ impl Requester {
             provider: Provider::build(component),
             authenticator: component
                 .child("authenticator")
+                // A legacy session logs in below the requester's own URL.
+                .map(|inner| match inner.kind() {
+                    "LegacySessionTokenAuthenticator" => {
+                        inner.with_default("api_url", component.field("url_base"))
+                    }
+                    _ => inner,
+                })
                 .map_or(Authenticator::None, |inner| Authenticator::build(&inner)),
             error_handler: component
                 .child("error_handler")

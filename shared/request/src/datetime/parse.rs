@@ -233,13 +233,8 @@ impl Fields {
         let small = |value: i32| i8::try_from(value).ok();
         let year = i16::try_from(self.year).ok().filter(|year| *year >= 1)?;
         let date = match self.ordinal {
-            Some(ordinal) => {
-                let date = Date::new(year, 1, 1).ok()?.checked_add((ordinal - 1).days()).ok()?;
-                if date.year() != year {
-                    return None;
-                }
-                date
-            }
+            // Day 366 of a common year is the first day of the next one.
+            Some(ordinal) => Date::new(year, 1, 1).ok()?.checked_add((ordinal - 1).days()).ok()?,
             None => Date::new(year, small(self.month)?, small(self.day)?).ok()?,
         };
         let time =

@@ -94,3 +94,39 @@ fn iso_texts_are_read_whatever_their_digits_and_offset() {
     }
     assert!(Format::new("iso8601").parse_text("yesterday").is_err());
 }
+
+#[derive(serde::Deserialize)]
+struct Golden {
+    parse: Vec<(String, String, Option<String>)>,
+    format: Vec<(String, String, String)>,
+    iso: Vec<(String, Option<String>)>,
+    duration: Vec<(String, Option<String>)>,
+}
+
+#[test]
+fn times_are_read_and_written_as_the_reference_does() {
+    let golden: Golden = serde_json::from_str(include_str!("../../golden/datetime.json")).unwrap();
+    let mut wrong = Vec::new();
+    let mut check = |what: String, found: Option<String>, expected: Option<String>| {
+        if found != expected {
+            wrong.push(format!("{what}: {found:?}, not {expected:?}"));
+        }
+    };
+    let iso = |at: DateTime| at.isoformat("T", None);
+    for (format, text, expected) in golden.parse {
+        let found = Format::new(&format).parse_text(&text).ok().map(iso);
+        check(format!("parse {format} {text}"), found, expected);
+    }
+    for (format, text, expected) in golden.format {
+        let found = Format::new(&format).format(isoparse(&text).unwrap());
+        check(format!("format {format} {text}"), Some(found), Some(expected));
+    }
+    for (text, expected) in golden.iso {
+        check(format!("iso {text}"), isoparse(&text).ok().map(iso), expected);
+    }
+    for (text, expected) in golden.duration {
+        let found = Period::parse(&text).ok().map(|period| period.to_string());
+        check(format!("duration {text}"), found, expected);
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}

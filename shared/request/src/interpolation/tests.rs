@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::value::{Dict, Value};
 
@@ -158,4 +160,28 @@ fn entries_are_made_on_demand() {
         .lazily("response", &make);
     let template = Template::new("{{ 1 if true else response }}", &Value::empty_dict()).unwrap();
     assert_eq!(template.eval(&context, Types::Any).unwrap(), Value::from(1));
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_compiler_or_the_evaluator(
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "{{", "}}", "{%", "%}", "-", " ", "config", ".a", "['b']", "(", ")", "[", "]", ":",
+                "1", "2.5", "'x'", "|", "join", "int", " is ", "none", " if ", " else ", " not ",
+                " in ", "+", "*", "//", "%", "~", ",", "=", "==", "set x", "for x in ", "endfor",
+                "if ", "endif", "x", "{", "}", "é",
+            ]),
+            0..14,
+        ),
+    ) {
+        let source = parts.concat();
+        let config: Dict = [("a", Value::from(1)), ("b", Value::from("x"))].into_iter().collect();
+        let context = Context::new(Value::from(config), "2024-01-06T07:08:09Z".parse().unwrap());
+        for source in [source.clone(), format!("{{{{ {source} }}}}")] {
+            if let Ok(template) = Template::new(&source, &Value::empty_dict()) {
+                drop(template.eval(&context, Types::Any));
+            }
+        }
+    }
 }

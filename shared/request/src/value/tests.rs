@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn check_json(text: &str, compact: &str, python: &str) {
@@ -56,5 +58,41 @@ fn floats_print_as_in_python() {
         (f64::INFINITY, "inf"),
     ] {
         assert_eq!(Value::from(value).repr(), repr);
+    }
+}
+
+/// Any value that JSON can hold.
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::None),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-1e300..1e300_f64).prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((any::<String>(), inner), 0..5).prop_map(|items| {
+                let items = items.into_iter().map(|(key, value)| (Key::from(&*key), value));
+                Value::from(items.collect::<Dict>())
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_reads_back_the_same(value in json()) {
+        prop_assert_eq!(literal_eval(&value.repr()), Some(value.clone()));
+        let text = value.json_text(Style::Python);
+        prop_assert_eq!(Value::from_json(text.as_bytes()).unwrap(), value.clone());
+        let text = value.json_text(Style::Compact);
+        prop_assert_eq!(Value::from_json(text.as_bytes()).unwrap(), value);
+    }
+
+    #[test]
+    fn no_text_breaks_the_literal_reader(text in r#"[-+0-9a-fxeuUrb_.,:'"\\\[\](){}# \n]{0,24}"#) {
+        drop(literal_eval(&text));
     }
 }
