@@ -36,3 +36,6 @@ pub use memory::{
     MemoryMetrics, MemoryQueue, MemoryScheduler, MemorySecrets, MemoryStore, MemoryTable,
 };
 pub use queue::QueuePair;
+
+#[cfg(test)]
+mod tests;
