@@ -78,6 +78,16 @@ impl SqliteQueue {
     }
 
     async fn take(&self, delivery: Delivery) -> Result<Vec<Received>, QueueError> {
+        // Only who finds something asks to be the writer: an idle receiver disturbs nobody.
+        let (name, now) = (delivery.queue.clone(), delivery.now);
+        let look = move |connection: &Connection| {
+            let sql = "SELECT 1 FROM message WHERE queue = ?1 AND visible <= ?2 LIMIT 1";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.exists(params![name, now]).map_err(DatabaseError::from)
+        };
+        if !self.database.read(look).await.map_err(unavailable)? {
+            return Ok(Vec::new());
+        }
         let deliver = move |transaction: &Transaction<'_>| deliver(transaction, &delivery);
         self.database.write(deliver).await.map_err(unavailable)
     }

@@ -125,19 +125,33 @@ impl Root {
         Ok((draft, mark))
     }
 
+    /// Makes a folder, and counts it and those above it, up to the root.
+    fn make(&self, folder: &Path, folders: &mut usize) -> io::Result<()> {
+        *folders = folder.ancestors().take_while(|above| *above != self.folder).count() + 1;
+        fs::create_dir_all(folder)
+    }
+
     /// Brings a draft into place, in a folder that is there, and syncs the folder.
     fn place(&self, target: &Path, place: impl Fn() -> io::Result<()>) -> Result<(), Fault> {
         use io::ErrorKind::{
             AlreadyExists, DirectoryNotEmpty, IsADirectory, NotADirectory, NotFound,
         };
         let folder = target.parent().unwrap_or(&self.folder);
+        let mut folders = 1;
         for _ in 0..ATTEMPTS {
             let Err(error) = place() else {
-                File::open(folder)?.sync_all()?;
+                // A new folder is an entry in the one above, which wants syncing too.
+                for folder in target.ancestors().skip(1).take(folders) {
+                    match File::open(folder) {
+                        // Someone has removed the object, and its folder, already.
+                        Err(error) if error.kind() == NotFound => {}
+                        folder => folder?.sync_all()?,
+                    }
+                }
                 return Ok(());
             };
             match error.kind() {
-                NotFound => match fs::create_dir_all(folder) {
+                NotFound => match self.make(folder, &mut folders) {
                     Err(error) if matches!(error.kind(), NotADirectory | AlreadyExists) => {
                         return Err(Fault::Nested);
                     }
