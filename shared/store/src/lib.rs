@@ -10,6 +10,7 @@ mod due;
 mod error;
 mod head;
 mod hold;
+pub mod invariant;
 mod key;
 mod plan;
 mod publish;

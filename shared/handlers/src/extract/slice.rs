@@ -160,7 +160,9 @@ impl Work<'_> {
         });
         self.deps.watch.count(Metric::RecordsExtracted, done.rows);
         self.tell(Fact::Committed { rows: done.rows });
-        self.publish(Some(&done.id)).await;
+        if self.plan.generation.is_none() {
+            self.publish(Some(&done.id)).await;
+        }
         Ok(())
     }
 
