@@ -70,7 +70,7 @@ fn live(seed: u64, chaos: Chaos, bug: Option<Bug>) -> Vec<Violation> {
     };
     world.block_on(async move { queue.send(&[poison]).await.unwrap() });
     people(&world, &watched, &shape, 2);
-    world.run_for(Duration::from_mins(150));
+    world.run_for(Duration::from_mins(130));
     world.calm();
     let calm = world.now() + cast::timing().skew * 2;
     for _ in 0..36 {

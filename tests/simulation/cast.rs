@@ -111,7 +111,7 @@ pub async fn produce(ground: Ground, shape: Shape) {
         }
         let sweep = schedule::Event::Sweep { sweep: true };
         schedule::handle(&deps, sweep, ground.deadline()).await.ok();
-        ground.clock.sleep(Duration::from_mins(8)).await;
+        ground.clock.sleep(Duration::from_mins(15)).await;
     }
 }
 
