@@ -65,6 +65,33 @@ impl From<SqsRecord> for Received {
     }
 }
 
+impl From<Received> for SqsRecord {
+    /// As SQS would hand over the message: what a host in one process gives to handlers.
+    fn from(message: Received) -> Self {
+        let text = |value: String| SqsAttribute {
+            string_value: Some(value),
+            data_type: "String".to_owned(),
+        };
+        let own = [
+            (GROUP, Some(message.group.clone())),
+            (NOT_BEFORE, message.not_before.map(|at| at.to_string())),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value?))));
+        let others = message.attributes.into_iter().map(|(name, value)| (name, text(value)));
+        let receives = message.receives.to_string();
+        Self {
+            message_id: message.id,
+            receipt_handle: message.receipt,
+            body: message.body,
+            attributes: BTreeMap::from([
+                ("ApproximateReceiveCount".to_owned(), receives),
+                ("MessageGroupId".to_owned(), message.group),
+            ]),
+            message_attributes: others.chain(own).collect(),
+        }
+    }
+}
+
 /// Which messages of a batch come again; the others are done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,5 +125,6 @@ mod tests {
         assert_eq!((received.group.as_str(), received.receives), ("acme", 3));
         assert_eq!(received.not_before, Some("2026-01-01T00:00:00Z".parse().unwrap()));
         assert_eq!(received.attributes.keys().collect::<Vec<_>>(), ["traceparent"]);
+        assert_eq!(Received::from(SqsRecord::from(received.clone())), received);
     }
 }

@@ -29,7 +29,7 @@ impl Configuration {
         for customer in self.customers().await? {
             self.check_customer(&customer, &tenants, &mut faults).await?;
         }
-        faults.sort();
+        faults.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         faults.dedup();
         Ok(faults)
     }

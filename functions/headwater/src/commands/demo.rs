@@ -1,0 +1,154 @@
+//! `headwater demo`: pulls every sample tenant from the sandbox and holds the views against the
+//! sandbox's truth.
+
+mod compare;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use handlers::configuration::Configuration;
+use handlers::schedule::Target;
+use host::SystemClock;
+use model::Timestamp;
+use ports::{Clock, Method, Scheduler};
+use sandbox::{Running, Seed, Size, accounts};
+use serde_json::json;
+
+use self::compare::Compared;
+use crate::args::Places;
+use crate::console::Console;
+use crate::drive::{Drive, Driven};
+use crate::failure::Failure;
+use crate::folder::{self, Folder, Staged};
+use crate::progress::Progress;
+use crate::world::{self, World};
+
+/// The address that the sample tenants' files name.
+const ADDRESS: &str = "http://127.0.0.1:7717";
+
+/// Longest time that pulling may take.
+const LIMIT: Duration = Duration::from_secs(50);
+
+/// What everything in the sandbox is drawn from.
+pub(super) const SEED: Seed = Seed(7);
+
+/// The sandbox and how much it holds.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Port of the sandbox on loopback; by default 7717, or a free one when that is taken.
+    #[arg(long)]
+    port: Option<u16>,
+
+    /// Leaves the sandbox as the last run left it.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Pulls, compares, tells.
+pub(crate) async fn run(demo: &Demo, places: &Places, console: Console) -> Result<(), Failure> {
+    let clock = SystemClock;
+    let began = clock.now();
+    folder::sound(places, &folder::configuration(places)?).await?;
+    let progress = Progress::start(console, began);
+    progress.say("starting the sandbox");
+    let folder = places.data.join("sandbox");
+    let is_new = !folder.join("world.sqlite").exists();
+    let sandbox = sandbox::World::open(&folder, SEED, &Size::demo(), Arc::new(clock));
+    let sandbox = sandbox.map_err(|error| Failure::of("the sandbox cannot be opened", error))?;
+    let since = sandbox.since();
+    let running = start(sandbox, demo.port)?;
+    let world = staged(places, &running, since).await?;
+    if !is_new && !demo.keep {
+        progress.say("letting the sandbox change");
+        compare::call(&world, Method::Post, &format!("{}/__admin/mutate", running.url())).await?;
+    }
+    world.apply().await?;
+    let targets = scheduled(&world).await?;
+    let pulling = world.clock.now();
+    let driven = Drive::new(&world, pulling, LIMIT).run(&targets, &progress).await?;
+    progress.say("comparing every view with the sandbox's truth");
+    let compared = compare::all(&world, &running.url(), &driven).await?;
+    progress.finish();
+    tell(console, &compared, world.clock.now().duration_since(began).as_secs_f64())
+}
+
+/// The sandbox on its port; on a free one when nobody asked for a certain one.
+fn start(sandbox: sandbox::World, port: Option<u16>) -> Result<Running, Failure> {
+    let unable = |error: io::Error| Failure::of("the sandbox cannot be started", error);
+    let wanted = port.unwrap_or(7717);
+    let is_taken = std::net::TcpListener::bind(("127.0.0.1", wanted)).is_err();
+    let port = if is_taken && port.is_none() { 0 } else { wanted };
+    Running::start(sandbox, &format!("127.0.0.1:{port}")).map_err(unable)
+}
+
+/// The world over the sample configuration, the sandbox's address and first day filled in, and
+/// the sandbox's keys as the tenants' secrets.
+async fn staged(
+    places: &Places,
+    running: &Running,
+    since: Timestamp,
+) -> Result<Arc<World>, Failure> {
+    let staging = vec![
+        Staged { field: "base_url", from: ADDRESS.to_owned(), to: running.url() },
+        Staged { field: "start_date", from: String::new(), to: format!("\"{since}\"") },
+    ];
+    let store = Folder::staged(&places.folder, staging);
+    for account in accounts() {
+        let tenant = account.tenant.parse().map_err(|error| Failure::Input(format!("{error}")))?;
+        for (name, value) in account.secrets {
+            world::put_secret(places, &tenant, name, value)?;
+        }
+    }
+    let configuration = Configuration::new(Arc::new(store), "");
+    World::with(places, Arc::new(configuration), &[running.address().to_string()]).await
+}
+
+/// What every schedule that is on would start, were it to fire now.
+async fn scheduled(world: &World) -> Result<Vec<Target>, Failure> {
+    let schedules = world.scheduler.list("").await;
+    let schedules =
+        schedules.map_err(|error| Failure::of("the schedules cannot be read", error))?;
+    let enabled = schedules.iter().filter(|schedule| schedule.enabled);
+    Ok(enabled.filter_map(|schedule| serde_json::from_str(&schedule.input).ok()).collect())
+}
+
+/// Prints the table and the verdict.
+fn tell(console: Console, compared: &[Compared], seconds: f64) -> Result<(), Failure> {
+    let rows: Vec<Vec<String>> = compared.iter().map(row).collect();
+    let headings =
+        ["tenant", "source", "stream", "pages", "landed", "in view", "expected", "equal"];
+    console.table(&headings, &rows)?;
+    let equal = compared.iter().filter(|one| one.is_equal()).count();
+    let all = compared.len();
+    let ok = equal == all && all > 0;
+    let streams: Vec<_> = compared.iter().map(Compared::to_json).collect();
+    console.emit(&json!({"ok": ok, "streams": streams}))?;
+    if ok {
+        let rows: usize = compared.iter().map(|one| one.expected).sum();
+        return console.say(console.good(&format!(
+            "every view equals the provider's truth, row by row: {all} streams, {rows} rows, {seconds:.1}s"
+        )));
+    }
+    for one in compared.iter().filter(|one| !one.is_equal()) {
+        console.note(one.difference());
+    }
+    Err(Failure::Differs(format!(
+        "{} of {all} views differ from the provider's truth",
+        all - equal
+    )))
+}
+
+fn row(one: &Compared) -> Vec<String> {
+    let Driven { key, counts, .. } = &one.driven;
+    vec![
+        key.tenant.to_string(),
+        one.source.clone(),
+        one.name(),
+        counts.pages.to_string(),
+        counts.rows.to_string(),
+        one.in_view.to_string(),
+        one.expected.to_string(),
+        if one.is_equal() { "yes" } else { "NO" }.to_owned(),
+    ]
+}

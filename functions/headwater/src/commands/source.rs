@@ -1,0 +1,241 @@
+//! `headwater source`: one manifest, spoken to in the Airbyte protocol.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::{BufWriter, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Subcommand;
+use connector::protocol::{Files, Messages, Selected, States, Summary, read, states};
+use connector::{Limits, Manifest, Runtime, Source as Connector, protocol};
+use host::{SystemClock, SystemIds};
+use http::{Client, Policy};
+use model::Timestamp;
+use model::config::{Overlay, parse_duration};
+use model::document::Document;
+use ports::Clock;
+
+use crate::args::Places;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::progress::{Counting, Progress};
+
+/// What to ask a source.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Source {
+    /// What its configuration must look like.
+    Spec {
+        /// The manifest.
+        #[arg(long)]
+        manifest: PathBuf,
+    },
+    /// Whether it answers with this configuration.
+    Check(Opened),
+    /// Its streams, with their schemas.
+    Discover(Opened),
+    /// Its records and states, as messages on stdout or as files.
+    Read(Read),
+}
+
+/// A source with its configuration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Opened {
+    /// The manifest.
+    #[arg(long)]
+    manifest: PathBuf,
+
+    /// Its configuration, JSON or YAML. Loopback addresses in it and in the manifest may be called.
+    #[arg(long)]
+    config: PathBuf,
+
+    /// What the manifest cannot say; without it, it is read exactly as airbyte-cdk does.
+    #[arg(long)]
+    overlay: Option<PathBuf>,
+
+    /// The instant that is taken for the present, RFC 3339.
+    #[arg(long)]
+    now: Option<Timestamp>,
+
+    /// Longest wait between two attempts of one call, such as 30s.
+    #[arg(long, value_parser = parse_duration)]
+    max_backoff: Option<Duration>,
+}
+
+/// What to read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Read {
+    #[command(flatten)]
+    opened: Opened,
+
+    /// Configured catalogue: the streams to read; all when left out.
+    #[arg(long)]
+    catalog: Option<PathBuf>,
+
+    /// State messages to start from.
+    #[arg(long, conflicts_with = "state_file")]
+    state: Option<PathBuf>,
+
+    /// Writes records to `<folder>/<stream>/….ndjson` instead of messages to stdout.
+    #[arg(long)]
+    to: Option<PathBuf>,
+
+    /// With `--to`: starts from the states in this file, and keeps them there.
+    #[arg(long, requires = "to")]
+    state_file: Option<PathBuf>,
+}
+
+/// Asks it.
+pub(crate) async fn run(source: Source, places: &Places, console: Console) -> Result<(), Failure> {
+    let mut out = BufWriter::with_capacity(1 << 16, stdout());
+    let done = match source {
+        Source::Spec { manifest } => {
+            protocol::spec(&self::manifest(&manifest)?, &mut out).map_err(failed)
+        }
+        Source::Check(opened) => {
+            protocol::check(&opened.build(places)?, &mut out).await.map_err(failed)
+        }
+        Source::Discover(opened) => {
+            protocol::discover(&opened.build(places)?, &mut out).map_err(failed)
+        }
+        Source::Read(read) => read.run(places, console, &mut out).await,
+    };
+    out.flush()?;
+    done
+}
+
+impl Opened {
+    /// Builds the source; everything that is wrong with its files is said before any call.
+    fn build(&self, places: &Places) -> Result<Connector, Failure> {
+        let manifest = manifest(&self.manifest)?;
+        let config = text(&self.config)?;
+        let overlay = match &self.overlay {
+            Some(path) => Overlay::parse(&document(path)?)?,
+            None => Overlay::default(),
+        };
+        let value = document(&self.config)?.root.to_json();
+        if !value.is_object() {
+            let file = self.config.display();
+            return Err(Failure::Input(format!("{file}: accepted is a mapping of settings")));
+        }
+        let clock = SystemClock;
+        let mut hosts: BTreeSet<String> = places.allow_hosts.iter().cloned().collect();
+        hosts.extend(loopback(&config));
+        hosts.extend(loopback(&text(&self.manifest)?));
+        let hosts: Vec<String> = hosts.into_iter().collect();
+        let runtime = Runtime {
+            http: Arc::new(Client::new(Policy::with_local(&hosts))),
+            now: self.now.unwrap_or_else(|| clock.now()),
+            clock: Arc::new(clock),
+            ids: Arc::new(SystemIds),
+            max_backoff: self.max_backoff,
+            max_wait: None,
+            limits: Limits::default(),
+        };
+        Connector::build(&manifest, &overlay, &value, runtime)
+            .map_err(|error| Failure::Input(error.to_string()))
+    }
+}
+
+impl Read {
+    async fn run(
+        &self,
+        places: &Places,
+        console: Console,
+        out: &mut (dyn Write + Send),
+    ) -> Result<(), Failure> {
+        let source = self.opened.build(places)?;
+        let selected = match &self.catalog {
+            Some(path) => json::<Selected>(path)?,
+            None => Selected(source.streams().iter().map(|s| s.name().to_string()).collect()),
+        };
+        let now = SystemClock.now();
+        let Some(folder) = &self.to else {
+            let states = self.state.as_deref().map_or_else(|| Ok(States::new()), known)?;
+            let summary = read(&source, &selected, &states, &mut Messages::new(out)).await;
+            return whole(&summary.map_err(failed)?);
+        };
+        let states = match self.state_file.as_deref().or(self.state.as_deref()) {
+            Some(path) if path.exists() => known(path)?,
+            _ => States::new(),
+        };
+        let files = Files::new(folder, self.state_file.as_deref(), states.clone(), now);
+        let progress = Progress::start(console, now);
+        let mut sink = Counting::new(files, &progress, Arc::new(SystemClock));
+        let summary = read(&source, &selected, &states, &mut sink).await.map_err(failed)?;
+        progress.finish();
+        for (stream, records) in &summary.records {
+            console.emit(&serde_json::json!({"stream": stream, "records": records}))?;
+            console.say(format!("{stream}: {records} records"))?;
+        }
+        whole(&summary)
+    }
+}
+
+/// Fails when a stream was not read whole.
+fn whole(summary: &Summary) -> Result<(), Failure> {
+    if summary.failed.is_empty() {
+        return Ok(());
+    }
+    let failed = summary.failed.join(", ");
+    Err(Failure::of("not every stream was read whole", failed))
+}
+
+fn known(path: &Path) -> Result<States, Failure> {
+    states(&json(path)?).map_err(|message| Failure::Input(format!("{}: {message}", path.display())))
+}
+
+fn failed(error: connector::Error) -> Failure {
+    match error {
+        connector::Error::Output(error) => Failure::Io(error),
+        error @ connector::Error::NoStream { .. } => Failure::Input(error.to_string()),
+        error => Failure::of("the source failed", error),
+    }
+}
+
+fn manifest(path: &Path) -> Result<Manifest, Failure> {
+    Ok(Manifest::parse(&path.display().to_string(), &text(path)?)?)
+}
+
+fn document(path: &Path) -> Result<Document, Failure> {
+    let document = Document::parse(&path.display().to_string(), &text(path)?);
+    document.map_err(|fault| Failure::Faults(vec![fault]))
+}
+
+fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    serde_json::from_str(&text(path)?).map_err(|error| unusable(path, error))
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| unusable(path, error))
+}
+
+fn unusable(path: &Path, error: impl Display) -> Failure {
+    Failure::Input(format!("{}: {error}", path.display()))
+}
+
+/// Loopback hosts that a file names in addresses, with their ports.
+fn loopback(text: &str) -> Vec<String> {
+    const SCHEMES: [&str; 2] = ["http://", "https://"];
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ".:-[]".contains(c);
+    let host = |rest: &str| rest.split(|c| !is_part(c)).next().unwrap_or_default().to_owned();
+    let all = SCHEMES.iter().flat_map(|scheme| text.split(scheme).skip(1)).map(host);
+    let local = |host: &String| {
+        let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+        ["localhost", "127.0.0.1", "[::1]"].contains(&name) || host == "[::1]"
+    };
+    all.filter(local).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_addresses_of_the_users_own_files_are_let_through() {
+        let text = r#"{"a": "http://127.0.0.1:80/x", "b": "https://localhost:1/", "c": "http://10.0.0.1:2",
+            "d": "https://api.example.com", "e": "http://[::1]:3/y", "f": "http://127.0.0.1.nip.io:4/"}"#;
+        assert_eq!(loopback(text), ["127.0.0.1:80", "[::1]:3", "localhost:1"]);
+    }
+}

@@ -1,0 +1,77 @@
+//! `headwater up`: schedules and workers in one process, until it is told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use handlers::schedule::Event;
+use local::Fired;
+use ports::{Deadline, Schedule};
+use serde_json::json;
+
+use crate::args::Places;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::folder;
+use crate::progress::Progress;
+use crate::workers::Workers;
+use crate::world::World;
+
+/// How often progress is shown.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Time of one invocation of schedule.
+const TIME: Duration = Duration::from_mins(1);
+
+/// Time that workers have to end what they are at, once told to stop. What they leave open goes
+/// on at the next start, from where it was saved.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Applies the tenants' files and works off what their schedules ask for.
+pub(crate) async fn run(places: &Places, console: Console) -> Result<(), Failure> {
+    folder::sound(places, &folder::configuration(places)?).await?;
+    let world = World::open(places).await?;
+    let applied = world.apply().await?;
+    let schedules = applied.put.len() + applied.unchanged;
+    console.note(format!("{schedules} schedules; stop with ctrl-c"));
+    console.emit(&json!({"event": "started", "schedules": schedules}))?;
+    let workers = Workers::start(&world);
+    let progress = Progress::start(console, world.clock.now());
+    let end = tokio::select! {
+        end = keep_schedules(&world, &progress) => end,
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    };
+    progress.say("stopping");
+    let in_time = tokio::time::timeout(GRACE, workers.stop()).await.is_ok();
+    progress.finish();
+    console.emit(&json!({"event": "stopped", "finished": in_time}))?;
+    console.note(if in_time { "stopped" } else { "stopped; open work goes on at the next start" });
+    end
+}
+
+/// Fires what is due and shows what goes on, for ever.
+async fn keep_schedules(world: &Arc<World>, progress: &Progress) -> Result<(), Failure> {
+    let firing = world.scheduler.run(|schedule| {
+        let world = Arc::clone(world);
+        Box::pin(async move { fire(&world, &schedule).await })
+    });
+    tokio::select! {
+        ended = firing => ended.map_err(|error| Failure::of("the schedules cannot be read", error)),
+        () = show(world, progress) => Ok(()),
+    }
+}
+
+async fn show(world: &World, progress: &Progress) {
+    loop {
+        let now = world.clock.now();
+        let running: Vec<String> = world.board.running().iter().map(ToString::to_string).collect();
+        progress.show(now, world.board.counted(), 0, &running);
+        world.clock.sleep(LOOK).await;
+    }
+}
+
+async fn fire(world: &World, schedule: &Schedule) -> Fired {
+    let event: Event = serde_json::from_str(&schedule.input)?;
+    let until = world.clock.now().checked_add(TIME).unwrap_or(model::Timestamp::MAX);
+    handlers::schedule::handle(&world.schedule, event, Deadline::at(until)).await?;
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Brings streams to the present: schedule, queue and extract in one process, until each of them
+//! has a complete run that began after a given instant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use handlers::schedule;
+use model::Timestamp;
+use ports::Deadline;
+use store::{Counts, Plan, Purpose, Run, RunStatus, StreamKey};
+
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::workers::Workers;
+use crate::world::World;
+
+/// How often it is looked at what is missing.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Looks between two sweeps, which take up what dead processes left.
+const LOOKS_A_SWEEP: u32 = 5;
+
+/// Failures of a stream that are tried again.
+const TRIES: u32 = 3;
+
+/// What became of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It is at the present.
+    Done,
+    /// Its source said "not now" or "not for this account".
+    Skipped(String),
+    /// It failed.
+    Failed(String),
+    /// The time was up.
+    Unfinished,
+}
+
+/// A stream and what was done for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Driven {
+    pub(crate) key: StreamKey,
+    pub(crate) ended: Ended,
+    pub(crate) counts: Counts,
+}
+
+/// What is asked of one stream.
+struct Wanted {
+    /// Whether deletes have to be looked for, too.
+    reconcile: bool,
+    failures: u32,
+    ended: Option<Ended>,
+}
+
+/// Drives streams to the present.
+pub(crate) struct Drive<'a> {
+    world: &'a Arc<World>,
+    since: Timestamp,
+    until: Timestamp,
+    streams: BTreeMap<StreamKey, Wanted>,
+}
+
+impl<'a> Drive<'a> {
+    /// From `since` on, for no longer than `limit`.
+    pub(crate) fn new(world: &'a Arc<World>, since: Timestamp, limit: Duration) -> Self {
+        let until = since.checked_add(limit).unwrap_or(Timestamp::MAX);
+        Self { world, since, until, streams: BTreeMap::new() }
+    }
+
+    /// Runs the streams of these schedules' targets, and gives what became of them.
+    pub(crate) async fn run(
+        mut self,
+        targets: &[schedule::Target],
+        progress: &Progress,
+    ) -> Result<Vec<Driven>, Failure> {
+        for target in targets {
+            self.begin(target).await?;
+        }
+        let workers = Workers::start(self.world);
+        for target in targets {
+            self.fire(schedule::Event::Fired(target.clone())).await?;
+        }
+        let mut looks = 0;
+        while !self.is_over() {
+            self.world.clock.sleep(LOOK).await;
+            looks += 1;
+            self.look().await?;
+            if looks % LOOKS_A_SWEEP == 0 {
+                self.fire(schedule::Event::Sweep { sweep: true }).await?;
+            }
+            self.show(progress);
+        }
+        workers.stop().await;
+        self.report().await
+    }
+
+    /// Makes every stream of a target known and due.
+    async fn begin(&mut self, target: &schedule::Target) -> Result<(), Failure> {
+        let unusable = |error| Failure::of("the configuration cannot be used", error);
+        for key in self.world.sources.streams(target).await.map_err(unusable)? {
+            let described = self.world.sources.describe(&key).await.map_err(unusable)?;
+            let store = &self.world.store;
+            store.enroll(&key, &described.source, self.since).await.map_err(state)?;
+            store.set_due(&key, Some(self.since)).await.map_err(state)?;
+            let head = store.head(&key).await.map_err(state)?;
+            let known = head.is_some_and(|(head, _)| head.last_complete.is_some());
+            let incremental = described.mode == lake::Mode::Incremental;
+            let reconcile = described.reconcile.is_some() && incremental && known;
+            self.streams.insert(key, Wanted { reconcile, failures: 0, ended: None });
+        }
+        Ok(())
+    }
+
+    async fn fire(&self, event: schedule::Event) -> Result<(), Failure> {
+        let deadline = Deadline::at(self.until);
+        let fired = schedule::handle(&self.world.schedule, event, deadline).await;
+        fired.map(|_| ()).map_err(|error| Failure::of("work cannot be scheduled", error))
+    }
+
+    fn is_over(&self) -> bool {
+        let open = self.streams.values().any(|wanted| wanted.ended.is_none());
+        !open || self.world.clock.now() >= self.until
+    }
+
+    /// Looks at the streams whose runs ended, and asks for another run where one is missing.
+    async fn look(&mut self) -> Result<(), Failure> {
+        for (key, status) in self.world.board.take_ended() {
+            let Some(wanted) = self.streams.get(&key).filter(|wanted| wanted.ended.is_none())
+            else {
+                continue;
+            };
+            let runs = self.runs(&key).await?;
+            let ended = match status {
+                RunStatus::Complete => self.satisfied(&runs, wanted.reconcile).await?,
+                RunStatus::Skipped => Some(Ended::Skipped(reason(&runs))),
+                RunStatus::Failed if wanted.failures + 1 >= TRIES => {
+                    Some(Ended::Failed(reason(&runs)))
+                }
+                RunStatus::Failed | RunStatus::Continued => None,
+            };
+            let again = ended.is_none() && status != RunStatus::Continued;
+            if let Some(wanted) = self.streams.get_mut(&key) {
+                wanted.failures += u32::from(status == RunStatus::Failed);
+                wanted.ended = ended;
+            }
+            if again {
+                let now = self.world.clock.now();
+                self.world.store.set_due(&key, Some(now)).await.map_err(state)?;
+                self.fire(schedule::Event::Sweep { sweep: true }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The runs of a stream since the beginning, newest first.
+    async fn runs(&self, key: &StreamKey) -> Result<Vec<Run>, Failure> {
+        let runs = self.world.store.runs(&key.tenant, &key.connection, 500).await;
+        let mut runs = runs.map_err(state)?;
+        runs.retain(|run| &run.key == key && run.ended >= self.since);
+        Ok(runs)
+    }
+
+    /// Whether plans that began after the beginning were read whole.
+    async fn satisfied(&self, runs: &[Run], reconcile: bool) -> Result<Option<Ended>, Failure> {
+        let mut purposes = BTreeSet::new();
+        for run in runs.iter().filter(|run| run.status == RunStatus::Complete) {
+            let Some(id) = &run.plan else { continue };
+            let plan: Option<Plan> = self.world.store.plan(&run.key, id).await.map_err(state)?;
+            if let Some(plan) = plan.filter(|plan| plan.now >= self.since) {
+                purposes.insert(plan.purpose == Purpose::Reconcile);
+            }
+        }
+        let done = purposes.contains(&false) && (!reconcile || purposes.contains(&true));
+        Ok(done.then_some(Ended::Done))
+    }
+
+    fn show(&self, progress: &Progress) {
+        let now = self.world.clock.now();
+        let open = self.streams.iter().filter(|(_, wanted)| wanted.ended.is_none());
+        let named =
+            |key: &StreamKey| self.world.board.waits(key, now).unwrap_or_else(|| key.to_string());
+        let waiting: Vec<String> = open.map(|(key, _)| named(key)).collect();
+        let done = self.streams.len() - waiting.len();
+        progress.show(now, self.world.board.counted(), done, &waiting);
+    }
+
+    async fn report(self) -> Result<Vec<Driven>, Failure> {
+        let mut all = Vec::new();
+        for key in self.streams.keys() {
+            let mut counts = Counts::default();
+            for run in self.runs(key).await? {
+                counts.pages += run.counts.pages;
+                counts.rows += run.counts.rows;
+                counts.committed += run.counts.committed;
+                counts.bytes += run.counts.bytes;
+                counts.slices += run.counts.slices;
+                counts.gone += run.counts.gone;
+                counts.gaps += run.counts.gaps;
+            }
+            let ended = self.streams.get(key).and_then(|wanted| wanted.ended.clone());
+            let ended = ended.unwrap_or(Ended::Unfinished);
+            all.push(Driven { key: key.clone(), ended, counts });
+        }
+        Ok(all)
+    }
+}
+
+fn reason(runs: &[Run]) -> String {
+    let newest = runs.first().and_then(|run| run.reason.as_ref());
+    newest.map(|reason| reason.message.clone()).unwrap_or_default()
+}
+
+fn state(error: store::StoreError) -> Failure {
+    Failure::of("the state cannot be read or written", error)
+}

@@ -1,0 +1,176 @@
+//! The embedded world: every port on this machine, made once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use handlers::configuration::{Applied, Configuration};
+use handlers::configured::Configured;
+use handlers::pull::Sources;
+use handlers::{extract, schedule};
+use host::{SystemClock, SystemIds, Vars};
+use http::{Client, Policy};
+use local::{DataFolder, FolderSecrets, SqliteScheduler};
+use model::TenantId;
+use model::config::TenantFile;
+use ports::{Clock, Http, Ids, Metrics, ObjectStore, Queue, Scheduler, Secrets};
+use query::Engine;
+use store::{Store, Timing};
+
+use crate::args::Places;
+use crate::board::{Board, Unmeasured};
+use crate::failure::Failure;
+use crate::folder;
+
+/// Leases and claims of this machine: the work of a process that was killed comes back soon.
+const TIMING: Timing = Timing {
+    lease: Duration::from_secs(10),
+    claim: Duration::from_secs(5),
+    retry: Duration::from_secs(5),
+    skew: Duration::from_millis(100),
+};
+
+/// Everything that commands work with.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) places: Places,
+    pub(crate) configuration: Arc<Configuration>,
+    pub(crate) sources: Arc<dyn Sources>,
+    pub(crate) lake: Arc<dyn ObjectStore>,
+    pub(crate) jobs: Arc<dyn Queue>,
+    pub(crate) scheduler: Arc<SqliteScheduler>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) http: Arc<dyn Http>,
+    pub(crate) store: Store,
+    pub(crate) board: Arc<Board>,
+    pub(crate) schedule: schedule::Deps,
+    pub(crate) extract: extract::Deps,
+}
+
+impl World {
+    /// The world in the data folder, with configuration from the configuration folder.
+    pub(crate) async fn open(places: &Places) -> Result<Arc<Self>, Failure> {
+        let configuration = folder::configuration(places)?;
+        Self::with(places, Arc::new(configuration), &[]).await
+    }
+
+    /// The same with configuration from elsewhere, and more loopback hosts that may be called.
+    pub(crate) async fn with(
+        places: &Places,
+        configuration: Arc<Configuration>,
+        hosts: &[String],
+    ) -> Result<Arc<Self>, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids: Arc<dyn Ids> = Arc::new(SystemIds);
+        let folder = DataFolder::open(&places.data, Arc::clone(&clock), Arc::clone(&ids))
+            .map_err(|error| Failure::of("the data folder cannot be opened", error))?;
+        let table = folder.table().await;
+        let table = table.map_err(|error| Failure::of("the table cannot be opened", error))?;
+        let lake = folder.lake();
+        let lake = lake.map_err(|error| Failure::of("the lake cannot be opened", error))?;
+        let lake: Arc<dyn ObjectStore> = Arc::new(lake);
+        let jobs: Arc<dyn Queue> = Arc::new(folder.queue("jobs"));
+        let scheduler = Arc::new(folder.scheduler());
+        let hosts = [&places.allow_hosts, hosts].concat();
+        let http: Arc<dyn Http> = Arc::new(Client::new(Policy::with_local(&hosts)));
+        let store = Store::new(Arc::new(table), Arc::clone(&clock), ids, TIMING);
+        let secrets: Arc<dyn Secrets> = Arc::new(secrets(places));
+        let sources: Arc<dyn Sources> = Arc::new(Configured::new(
+            Arc::clone(&configuration),
+            secrets,
+            Arc::clone(&http),
+            store.clone(),
+        ));
+        let board = Arc::new(Board::default());
+        let metrics: Arc<dyn Metrics> = Arc::new(Unmeasured);
+        let schedule = schedule::Deps {
+            sources: Arc::clone(&sources),
+            store: store.clone(),
+            jobs: Arc::clone(&jobs),
+            lake: Arc::clone(&lake),
+            metrics: Arc::clone(&metrics),
+        };
+        let progress: Arc<dyn extract::Progress> = Arc::<Board>::clone(&board);
+        let extract = extract::Deps {
+            sources: Arc::clone(&sources),
+            lake: Arc::clone(&lake),
+            store: store.clone(),
+            jobs: Arc::clone(&jobs),
+            watch: extract::Watch { metrics, progress },
+        };
+        let places = places.clone();
+        Ok(Arc::new(Self {
+            places,
+            configuration,
+            sources,
+            lake,
+            jobs,
+            scheduler,
+            clock,
+            http,
+            store,
+            board,
+            schedule,
+            extract,
+        }))
+    }
+
+    /// A tenant's file, its faults named as they are found from here.
+    pub(crate) async fn tenant(&self, tenant: &TenantId) -> Result<Arc<TenantFile>, Failure> {
+        folder::named(&self.places, self.configuration.tenant(tenant).await)
+    }
+
+    /// Makes the schedules those that the files ask for.
+    pub(crate) async fn apply(&self) -> Result<Applied, Failure> {
+        let scheduler: &dyn Scheduler = self.scheduler.as_ref();
+        Ok(self.configuration.apply_schedules(scheduler).await?)
+    }
+
+    /// The query engine over every stream of every source.
+    pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
+        let mut tables = Vec::new();
+        for name in folder::named(&self.places, self.configuration.sources().await)? {
+            let source = folder::named(&self.places, self.configuration.source(&name).await)?;
+            let outlines = source.manifest.outlines();
+            for outline in outlines.map_err(|error| Failure::Input(error.to_string()))? {
+                let (stream, key) = (&outline.name, &outline.primary_key);
+                tables.push(lake::StreamTable::new(&name, stream, key, &outline.schema));
+            }
+        }
+        let file = self.places.data.join("query.sqlite");
+        Engine::at(&file, Arc::clone(&self.lake), tables)
+            .map_err(|error| Failure::of("the query engine cannot be opened", error))
+    }
+}
+
+/// The secrets of this machine.
+pub(crate) fn secrets(places: &Places) -> FolderSecrets {
+    FolderSecrets::new(secrets_folder(places), Vars::process())
+}
+
+/// Where the secrets of this machine lie: `<tenant>/<name>`, one file each.
+fn secrets_folder(places: &Places) -> PathBuf {
+    places.data.join("secrets")
+}
+
+/// Writes a secret where the local adapter reads it, for its owner alone.
+pub(crate) fn put_secret(
+    places: &Places,
+    tenant: &TenantId,
+    name: &str,
+    value: &str,
+) -> Result<(), Failure> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let folder = secrets_folder(places).join(tenant.as_str());
+    std::fs::create_dir_all(&folder)?;
+    let draft = folder.join(format!(".{name}.{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(value.as_bytes())?;
+    Ok(std::fs::rename(draft, folder.join(name))?)
+}

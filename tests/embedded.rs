@@ -1,0 +1,167 @@
+//! The shipped command, as a person or a script meets it.
+
+#![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder of its own for one test, empty at its start.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn put(folder: &Path, name: &str, text: &str) {
+    let file = folder.join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, text).unwrap();
+}
+
+fn headwater(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_headwater"))
+        .current_dir(folder)
+        .env_clear()
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The command refuses with exit code 2 and these lines, and starts nothing.
+#[track_caller]
+fn refused(folder: &Path, args: &[&str], expected: &[&str]) {
+    let output = headwater(folder, args);
+    assert_eq!(text(&output.stderr).lines().collect::<Vec<_>>(), expected);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""));
+    assert!(!folder.join(".headwater").exists(), "something was started");
+}
+
+const MANIFEST: &str = r#"
+version: "6.44.0"
+type: DeclarativeSource
+check: {type: CheckStream, stream_names: [orders]}
+streams:
+  - type: DeclarativeStream
+    name: orders
+    primary_key: id
+    retriever:
+      type: SimpleRetriever
+      requester: {type: HttpRequester, url_base: "{{ config['base_url'] }}", path: /orders}
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+    schema_loader: {type: InlineSchemaLoader, schema: {type: object, properties: {}}}
+spec:
+  type: Spec
+  connection_specification:
+    type: object
+    required: [base_url]
+    properties: {base_url: {type: string}}
+"#;
+
+fn sound(name: &str) -> PathBuf {
+    let folder = folder(name);
+    put(&folder, "config/sources/shop.yaml", MANIFEST);
+    let tenant = "connections: {main: {source: shop, config: {base_url: http://127.0.0.1:9/}}}\n";
+    put(&folder, "config/tenants/bluebird.yaml", tenant);
+    folder
+}
+
+#[test]
+fn sound_configuration_passes() {
+    let output = headwater(&sound("sound"), &["config", "check", "--json"]);
+    assert_eq!(text(&output.stdout), "{\"ok\":true,\"sources\":1,\"tenants\":1}\n");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_faulty_tenant_file_is_refused_with_place_field_and_what_was_meant() {
+    let folder = sound("faulty_tenant");
+    let tenant = "connections:\n  main:\n    sorce: shop\n    schedule: {evry: 1h}\n";
+    put(&folder, "config/tenants/bluebird.yaml", tenant);
+    let expected = [
+        "error: config/tenants/bluebird.yaml:3:5: connections.main.sorce: unknown field, did you mean `source`?; accepted: source, config, streams, schedule, parallel, paused",
+        "error: config/tenants/bluebird.yaml:3:5: connections.main: `source` is missing",
+        "error: config/tenants/bluebird.yaml:4:15: connections.main.schedule: accepted is either `every` or `cron`",
+        "error: config/tenants/bluebird.yaml:4:16: connections.main.schedule.evry: unknown field, did you mean `every`?; accepted: every, cron, timezone",
+    ];
+    refused(&folder, &["config", "check"], &expected);
+    refused(&folder, &["tenants", "apply"], &expected);
+    refused(&folder, &["sync", "bluebird"], &expected);
+}
+
+#[test]
+fn a_file_that_is_not_yaml_is_refused_with_its_place() {
+    let folder = sound("not_yaml");
+    put(&folder, "config/headwater.yaml", "compression: [zstd\n");
+    let output = headwater(&folder, &["config", "check"]);
+    assert!(text(&output.stderr).starts_with("error: config/headwater.yaml:2:1: "));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn faults_are_machine_readable() {
+    let folder = sound("machine_readable");
+    put(&folder, "config/headwater.yaml", "hops: many\n");
+    let output = headwater(&folder, &["config", "check", "--json"]);
+    let message = "config/headwater.yaml:1:7: hops: accepted is a whole number from 1 to 10000";
+    let expected = format!(
+        "{{\"ok\":false,\"error\":\"{message}\",\"faults\":[{{\"file\":\"config/headwater.yaml\",\"line\":1,\"column\":7,\"field\":\"hops\",\"message\":\"accepted is a whole number from 1 to 10000\"}}]}}\n"
+    );
+    assert_eq!(text(&output.stdout), expected);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_folder_without_configuration_is_said_so() {
+    refused(
+        &folder("bare"),
+        &["config", "check"],
+        &[
+            "error: there is no configuration folder `config`: run in a checkout, or name one with --folder",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_target_names_the_nearest_one() {
+    refused(
+        &sound("unknown_target"),
+        &["sync", "blubird"],
+        &["error: there is no tenant `blubird`, did you mean `bluebird`?; there are: bluebird"],
+    );
+    refused(
+        &sound("unknown_stream"),
+        &["sync", "bluebird/main/ordres"],
+        &["error: there is no stream `ordres`, did you mean `orders`?; there are: orders"],
+    );
+}
+
+#[test]
+fn a_missing_secret_is_said_before_any_call() {
+    let folder = sound("missing_secret");
+    let tenant = "connections: {main: {source: shop, config: {base_url: {secret: url}}}}\n";
+    put(&folder, "config/tenants/bluebird.yaml", tenant);
+    refused(
+        &folder,
+        &["sync", "bluebird"],
+        &["error: bluebird/main: config.base_url: there is no secret `bluebird/url`"],
+    );
+}
+
+#[test]
+fn schemas_are_written_for_every_kind_of_file() {
+    let folder = folder("schemas");
+    let output = headwater(&folder, &["config", "schema", "--to", "out"]);
+    assert_eq!(output.status.code(), Some(0));
+    for kind in ["tenant", "overlay", "customer", "headwater"] {
+        let schema = fs::read_to_string(folder.join(format!("out/{kind}.schema.json"))).unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&schema).unwrap().is_object());
+    }
+}
