@@ -3,6 +3,7 @@
 mod answers;
 mod fake;
 mod partitions;
+mod worlds;
 
 use futures_util::TryStreamExt;
 use model::config::Overlay;

@@ -75,14 +75,15 @@ fn items(history: &History, parameters: &Parameters) -> Option<Response> {
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map_or("null".to_owned(), |row| {
-        format!("\"{}.{}\"", row.updated_at.as_millisecond(), row.id)
+        format!("\"after-{}-{}\"", row.updated_at.as_millisecond(), row.id)
     });
     let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
     Some(json(200, format!("{{\"items\": [{}], \"next_cursor\": {next}}}", texts.join(", "))))
 }
 
+/// A cursor that no template language takes for a number: `1.10` would come back as `1.1`.
 fn parse_cursor(text: &str) -> Option<(i64, u64)> {
-    let (at, id) = text.split_once('.')?;
+    let (at, id) = text.strip_prefix("after-")?.split_once('-')?;
     Some((at.parse().ok()?, id.parse().ok()?))
 }
 
