@@ -1,5 +1,6 @@
 //! How long a record takes from a page to a part: `cargo run --profile demo -p lake --example
-//! hot_path`. Prints nanoseconds a record and bytes stored for each codec.
+//! hot_path`. Prints nanoseconds a record, in the best of some rounds, and bytes stored, for each
+//! codec.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement asks the real clock")]
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
@@ -35,36 +36,45 @@ fn page(number: u64, size: u64) -> Vec<String> {
     (number * size..(number + 1) * size).map(record).collect()
 }
 
+/// Writes all pages into parts; gives the bytes stored.
+fn write(pages: &[Vec<String>], codec: Codec) -> Result<usize, Box<dyn std::error::Error>> {
+    let request_start: Timestamp = "2024-05-01T07:15:22.123Z".parse()?;
+    let cursor = CursorValue::Instant(request_start);
+    let mut writer = PartWriter::new(codec, 8 << 20)?;
+    let mut stored = 0;
+    for (number, page) in (1..).zip(pages) {
+        let header = LineHeader::new(&LineContext {
+            tenant: &"bluebird".parse()?,
+            connection: &"shop".parse()?,
+            stream: &"orders".parse()?,
+            run: &"0192f0c1".parse()?,
+            request_start,
+            slice: "e3b0c442.20240501T000000000000000Z",
+            page: number,
+        });
+        for (ordinal, record) in (0..).zip(page) {
+            writer.write(&header, ordinal, Some(&cursor), record.as_bytes())?;
+        }
+        if writer.is_full() {
+            stored += writer.finish()?.map_or(0, |part| part.body.len());
+        }
+    }
+    Ok(stored + writer.finish()?.map_or(0, |part| part.body.len()))
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let pages: Vec<Vec<String>> = (0..200).map(|number| page(number, 500)).collect();
+    let pages: Vec<Vec<String>> = (0..20).map(|number| page(number, 500)).collect();
     let records: usize = pages.iter().map(Vec::len).sum();
     let bytes: usize = pages.iter().flatten().map(String::len).sum();
     println!("{records} records, {} bytes each", bytes / records);
-    let request_start: Timestamp = "2024-05-01T07:15:22.123Z".parse()?;
-    let cursor = CursorValue::Instant(request_start);
     for codec in Codec::ALL {
-        let begin = Instant::now();
-        let mut writer = PartWriter::new(codec, 8 << 20)?;
-        let mut stored = 0;
-        for (number, page) in (1..).zip(&pages) {
-            let header = LineHeader::new(&LineContext {
-                tenant: &"bluebird".parse()?,
-                connection: &"shop".parse()?,
-                stream: &"orders".parse()?,
-                run: &"0192f0c1".parse()?,
-                request_start,
-                slice: "e3b0c442.20240501T000000000000000Z",
-                page: number,
-            });
-            for (ordinal, record) in (0..).zip(page) {
-                writer.write(&header, ordinal, Some(&cursor), record.as_bytes())?;
-            }
-            if writer.is_full() {
-                stored += writer.finish()?.map_or(0, |part| part.body.len());
-            }
+        let (mut best, mut stored) = (u128::MAX, 0);
+        for _ in 0..20 {
+            let begin = Instant::now();
+            stored = write(&pages, codec)?;
+            best = best.min(begin.elapsed().as_nanos());
         }
-        stored += writer.finish()?.map_or(0, |part| part.body.len());
-        let each = begin.elapsed().as_nanos() / records as u128;
+        let each = best / records as u128;
         println!("{codec:?}: {each} ns a record, {} bytes stored each", stored / records);
     }
     Ok(())

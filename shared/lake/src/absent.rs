@@ -11,7 +11,7 @@ use crate::line::{Line, RowKey};
 ///
 /// Add the lines of all visible landing objects ([`crate::visible_parts`]), the walk's own
 /// included, in any order; memory stays small when the walk's own come first, because of a row
-/// that was met only 32 bytes are kept.
+/// that was met only 16 bytes are kept.
 #[derive(Debug)]
 pub struct Absent {
     primary_key: Vec<Vec<String>>,

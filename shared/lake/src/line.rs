@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use model::json::{format_into, minify_into, scalar_text, string_into, token_at};
+use model::json::{escaped_into, format_into, minify_into, scalar_text, string_into, token_at};
 use model::{ConnectionId, CursorValue, RunId, StreamName, TenantId, Timestamp, fixed_text};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -65,10 +65,14 @@ impl LineHeader {
         out.extend_from_slice(&self.before_cursor);
         match cursor {
             None => out.extend_from_slice(b"null"),
-            Some(CursorValue::Text(_)) => {
-                string_into(out, &cursor.map(ToString::to_string).unwrap_or_default());
+            Some(CursorValue::Text(text)) => {
+                out.extend_from_slice(b"\"s");
+                escaped_into(out, text);
+                out.push(b'"');
             }
-            Some(plain) => format_into(out, format_args!("\"{plain}\"")),
+            Some(plain @ (CursorValue::Instant(_) | CursorValue::Integer(_))) => {
+                format_into(out, format_args!("\"{plain}\""));
+            }
         }
         out.extend_from_slice(&self.after_cursor);
         format_into(out, format_args!("{ordinal}"));

@@ -6,8 +6,6 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::window::fixed_text;
-
 /// A text that is not an encoded cursor value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an encoded cursor value")]
@@ -34,7 +32,7 @@ const BIAS: u128 = 1 << 127;
 impl fmt::Display for CursorValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Instant(at) => write!(f, "t{}", fixed_text(*at)),
+            Self::Instant(at) => write!(f, "t{at:.9}"),
             Self::Integer(n) => write!(f, "n{:032x}", n.cast_unsigned() ^ BIAS),
             Self::Text(text) => write!(f, "s{text}"),
         }

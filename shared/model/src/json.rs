@@ -5,7 +5,6 @@
 
 use std::io::{self, Write};
 
-use memchr::memchr3;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -71,7 +70,7 @@ fn is_notable(byte: u8) -> bool {
 fn inside(text: &[u8]) -> (usize, bool) {
     let mut at = 0;
     while let Some(rest) = text.get(at..) {
-        let Some(found) = memchr3(b'"', b'\\', b'\n', rest) else { break };
+        let Some(found) = position_inside(rest) else { break };
         match rest.get(found) {
             Some(b'"') => return (at + found + 1, true),
             Some(b'\n') => return (at + found, false),
@@ -82,9 +81,42 @@ fn inside(text: &[u8]) -> (usize, bool) {
     (text.len(), false)
 }
 
+/// Where the first quote, backslash or line break stands; eight bytes at a time, as most strings
+/// are too short for wider steps to pay.
+fn position_inside(text: &[u8]) -> Option<usize> {
+    let mut rest = text;
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        let found = zeroes(word ^ QUOTES) | zeroes(word ^ BACKSLASHES) | zeroes(word ^ BREAKS);
+        if found != 0 {
+            return Some(text.len() - rest.len() + found.trailing_zeros() as usize / 8);
+        }
+        rest = tail;
+    }
+    let last = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | b'\n'))?;
+    Some(text.len() - rest.len() + last)
+}
+
+const QUOTES: u64 = u64::from_le_bytes([b'"'; 8]);
+const BACKSLASHES: u64 = u64::from_le_bytes([b'\\'; 8]);
+const BREAKS: u64 = u64::from_le_bytes([b'\n'; 8]);
+
+/// Marks the zero bytes of a word, the lowest one exactly
+/// (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>).
+const fn zeroes(word: u64) -> u64 {
+    let (ones, highs) = (u64::from_le_bytes([0x01; 8]), u64::from_le_bytes([0x80; 8]));
+    word.wrapping_sub(ones) & !word & highs
+}
+
 /// Appends a text as a JSON string.
 pub fn string_into(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    escaped_into(out, text);
+    out.push(b'"');
+}
+
+/// Appends a text as it stands between the quotes of a JSON string.
+pub fn escaped_into(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     while let Some(found) = rest.iter().position(|byte| is_escaped(*byte)) {
         let (kept, tail) = rest.split_at(found);
@@ -94,7 +126,6 @@ pub fn string_into(out: &mut Vec<u8>, text: &str) {
         rest = after;
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
 
 fn is_escaped(byte: u8) -> bool {

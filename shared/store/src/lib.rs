@@ -10,6 +10,7 @@ mod due;
 mod error;
 mod head;
 mod hold;
+pub mod invariant;
 mod key;
 mod plan;
 mod publish;
@@ -25,7 +26,8 @@ pub use head::{Generation, Generations, Head, Lease};
 pub use hold::{Hold, Leave};
 pub use key::{Listed, SliceId, StreamKey};
 pub use plan::{
-    Attempt, DoneSlice, OpenSlice, Part, Partition, Plan, Purpose, Saved, Sofar, partition_digest,
+    Attempt, Check, DoneSlice, OpenSlice, Part, Partition, Plan, Purpose, Saved, Sofar,
+    partition_digest,
 };
 pub use publish::Unpublished;
 pub use repository::{Store, Timing};

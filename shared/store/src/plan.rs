@@ -66,6 +66,17 @@ pub struct Saved {
     pub at: Timestamp,
 }
 
+/// A second walk over a slice whose pages can shift, to see whether it says the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Digest over the records that it met so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Where it goes on; at the first page when none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Saved>,
+}
+
 /// What an unfinished slice has so far in durable parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sofar {
@@ -90,6 +101,12 @@ pub struct Sofar {
     /// Where to go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
+    /// Once all of it is read: the walk that checks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+    /// Times that it was begun again, because walks differed or a place had grown old.
+    #[serde(default)]
+    pub again: u32,
 }
 
 /// A slice that is planned and not committed.

@@ -93,7 +93,7 @@ pub(crate) fn landed(rows: u64, cursor: &str) -> Landed {
         pages: 1,
         cursor: Some(CursorValue::Instant(at(cursor))),
         digest: None,
-        saved: None,
+        ..Sofar::default()
     };
     Landed { sofar, ..Landed::default() }
 }

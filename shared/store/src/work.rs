@@ -256,15 +256,17 @@ impl Hold {
         let digest = &done.id.partition;
         let known = self.store().partition(self.key(), digest).await?;
         let mut partition = known.unwrap_or_default();
+        let before = partition.resume;
         if counted(done.cursor.as_ref(), plan.now).is_some() {
             partition.cursor = partition.cursor.max(done.cursor.clone());
         }
         partition.resume = resume_point(Progress {
-            before: partition.resume,
+            before,
             cursor: counted(partition.cursor.as_ref(), plan.now),
             run_start: plan.now,
             first_open: self.first_open(plan, &done.id).await?,
         });
+        debug_assert_eq!(crate::invariant::moves_forward(before, partition.resume), None);
         let few = (1..=COMPARED).contains(&done.parts.len());
         if let (Purpose::Incremental, true, Some(digest)) = (plan.purpose, few, done.digest.clone())
         {

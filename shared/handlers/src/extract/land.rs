@@ -44,7 +44,7 @@ impl<'w> Lander<'w> {
     /// Forgets what was landed, for another walk. Parts that were stored are left to the janitor.
     pub(super) fn restart(&mut self) -> Result<(), Error> {
         self.writer = PartWriter::new(self.work.codec(), self.work.part_bytes()).map_err(encode)?;
-        self.sofar = Sofar::default();
+        self.sofar = Sofar { again: self.sofar.again + 1, ..Sofar::default() };
         self.said = RecordsDigest::default();
         Ok(())
     }

@@ -69,7 +69,8 @@ pub(super) async fn publish(
         Some(slice) => {
             let done = store.done_slice(&commit.key, &plan.id, slice).await?;
             let done = done.ok_or_else(|| missing(&commit.key, "the slice of a commit"))?;
-            (!done.parts.is_empty()).then(|| whole.slice(&done)).transpose()?
+            let visible = plan.generation.is_none() && !done.parts.is_empty();
+            visible.then(|| whole.slice(&done)).transpose()?
         }
         None => match &head.generations.committed {
             Some(generation) if generation.plan == plan.id => {

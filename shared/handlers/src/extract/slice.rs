@@ -7,19 +7,19 @@ use lake::RecordsDigest;
 use model::Metric;
 use model::json::minify_into;
 use serde_json::Value;
-use store::{Attempt, Landed, OpenSlice, Saved, Sofar};
+use store::{Attempt, Check, Landed, OpenSlice, Saved, Sofar};
 
 use super::Error;
 use super::land::Lander;
 use super::watch::Fact;
 use super::work::Work;
-use crate::pull::{Pages, Placing, PullPage};
+use crate::pull::{Pages, Place, Placing, PullPage};
 
 /// A place found by counting is good for this long.
 const COUNTED_PLACE: Duration = Duration::from_mins(5);
 
-/// Walks over pages that shift until two of them agree.
-const WALKS: u32 = 3;
+/// Times that a slice is begun again before it is taken as it is, and said to be unsettled.
+const AGAIN: u32 = 2;
 
 /// How a walk ended.
 enum Walked {
@@ -32,34 +32,66 @@ enum Walked {
     Stopped,
 }
 
+/// What a second walk found.
+enum Checked {
+    /// The same rows.
+    Same,
+    /// Other rows.
+    Other,
+    /// It stopped in time; its place is saved.
+    Stopped,
+}
+
 impl Work<'_> {
-    /// Reads one slice and commits it, or stops in time with its place saved.
+    /// Reads one slice and commits it, or stops in time with its place saved. A slice whose pages
+    /// can shift is read until two walks agree: what one of them skipped the other has.
     pub(super) async fn slice(&self, mut open: OpenSlice) -> Result<(), Error> {
         self.refresh_place(&mut open);
         let mut lander = Lander::new(self, &open)?;
-        for walk in 1..=WALKS {
-            let Walked::Whole { shifting } = self.walk(&mut open, &mut lander).await? else {
-                return Ok(());
-            };
-            let last = lander.last()?;
-            let unsettled = shifting && !self.agrees(&open, lander.said()).await?;
-            if !unsettled || walk == WALKS || self.should_stop() {
-                return self.commit(&open, (lander, last), unsettled).await;
+        loop {
+            if open.sofar.check.is_none() {
+                let Walked::Whole { shifting } = self.walk(&mut open, &mut lander).await? else {
+                    return Ok(());
+                };
+                if !shifting {
+                    return self.commit(&open, lander, false).await;
+                }
+                lander.flush().await?;
+                lander.sofar.check = Some(Check::default());
+                open.sofar = lander.sofar.clone();
             }
-            open.sofar = Sofar::default();
-            lander.restart()?;
+            match self.check(&mut open, lander.said()).await? {
+                Checked::Stopped => return Ok(()),
+                Checked::Same => return self.commit(&open, lander, false).await,
+                Checked::Other if open.sofar.again >= AGAIN => {
+                    return self.commit(&open, lander, true).await;
+                }
+                Checked::Other => lander.restart()?,
+            }
+            open.sofar = lander.sofar.clone();
         }
-        Ok(())
     }
 
-    /// Drops a saved place that cannot be trusted any more: the slice starts again.
+    /// Drops a saved place that has grown old: the slice, or its check, starts again.
     fn refresh_place(&self, open: &mut OpenSlice) {
-        let Some(saved) = &open.sofar.saved else { return };
-        let counted = saved.position.get("counted").and_then(Value::as_bool).unwrap_or_default();
-        let age = self.deps.store.now().duration_since(saved.at).unsigned_abs();
-        let keyless = self.described.primary_key.is_empty();
-        if counted && (keyless || age > COUNTED_PLACE) {
-            open.sofar = Sofar::default();
+        let now = self.deps.store.now();
+        let is_old = |saved: &Saved| {
+            let counted = saved.position.get("counted").and_then(Value::as_bool);
+            let age = now.duration_since(saved.at).unsigned_abs();
+            counted.unwrap_or_default() && age > COUNTED_PLACE
+        };
+        let again = open.sofar.again + 1;
+        if again > AGAIN {
+            return;
+        }
+        if open.sofar.saved.as_ref().is_some_and(is_old) {
+            open.sofar = Sofar { again, ..Sofar::default() };
+        }
+        if let Some(check) = &mut open.sofar.check
+            && check.saved.as_ref().is_some_and(is_old)
+        {
+            *check = Check::default();
+            open.sofar.again = again;
         }
     }
 
@@ -96,7 +128,7 @@ impl Work<'_> {
         Ok(Walked::Whole { shifting })
     }
 
-    /// Saves where to go on behind a page: once its rows are durable, the request of the next.
+    /// Saves where to go on behind a page, once its rows are durable.
     async fn save(
         &self,
         open: &mut OpenSlice,
@@ -105,32 +137,45 @@ impl Work<'_> {
     ) -> Result<(), Error> {
         let Some(next) = &behind.next else { return Ok(()) };
         to.flush().await?;
-        let counted = next.placing == Placing::Count;
-        let place = if counted { &behind.this } else { next };
-        let position = serde_json::json!({"counted": counted, "place": place.detail});
-        to.sofar.saved = Some(Saved { position, at: self.deps.store.now() });
+        to.sofar.saved = Some(self.saved(next));
         open.sofar = to.sofar.clone();
         self.hold.save(&self.plan, open).await?;
         Ok(())
     }
 
+    fn saved(&self, next: &Place) -> Saved {
+        let counted = next.placing == Placing::Count;
+        let position = serde_json::json!({"counted": counted, "place": next.detail});
+        Saved { position, at: self.deps.store.now() }
+    }
+
     /// Walks once more without landing: whether the source still says the same.
-    async fn agrees(&self, open: &OpenSlice, first: RecordsDigest) -> Result<bool, Error> {
-        let mut said = RecordsDigest::default();
-        let mut plain = Vec::new();
-        let mut pages: Box<dyn Pages> = self.pull.read(&open.slice, None).await?;
-        while let Some(page) = pages.next().await? {
-            for record in &page.records {
-                plain.clear();
-                minify_into(&mut plain, &record.raw);
-                said.add(&plain);
-            }
+    async fn check(&self, open: &mut OpenSlice, first: RecordsDigest) -> Result<Checked, Error> {
+        let check = open.sofar.check.clone().unwrap_or_default();
+        let mut said: RecordsDigest =
+            check.digest.as_deref().unwrap_or_default().parse().unwrap_or_default();
+        let place = check.saved.as_ref().and_then(|saved| saved.position.get("place"));
+        let mut pages: Box<dyn Pages> = self.pull.read(&open.slice, place).await?;
+        loop {
+            let page = match pages.next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(error) => {
+                    self.hold.save(&self.plan, open).await?;
+                    return Err(error.into());
+                }
+            };
+            add_all(&mut said, &page);
             self.count(|counts| counts.pages += 1);
-            if self.should_stop() {
-                return Ok(false);
+            let saved = page.next.as_ref().map(|next| self.saved(next));
+            let stops = saved.is_some() && self.should_stop();
+            open.sofar.check = Some(Check { digest: Some(said.to_string()), saved });
+            if stops {
+                self.hold.save(&self.plan, open).await?;
+                return Ok(Checked::Stopped);
             }
         }
-        Ok(said == first)
+        Ok(if said == first { Checked::Same } else { Checked::Other })
     }
 
     /// Commits what was landed, after all of it is durable. An attempt that says what the last
@@ -138,11 +183,12 @@ impl Work<'_> {
     async fn commit(
         &self,
         open: &OpenSlice,
-        (mut lander, part): (Lander<'_>, Option<lake::Part>),
+        mut lander: Lander<'_>,
         unsettled: bool,
     ) -> Result<(), Error> {
+        let part = lander.last()?;
         let digest = lander.said().to_string();
-        let last = if part.is_some() { self.last_attempt(open, &digest).await? } else { None };
+        let last = self.last_attempt(open, &digest).await?;
         let repeats = last.is_some();
         if let Some(last) = last {
             lander.sofar.parts = last.parts;
@@ -150,7 +196,6 @@ impl Work<'_> {
             lander.store(part).await?;
         }
         lander.sofar.digest = Some(digest);
-        lander.sofar.saved = None;
         let whole = Landed { sofar: lander.sofar, unsettled, repeats };
         let done = self.hold.commit(&self.plan, open, whole).await?;
         self.count(|counts| {
@@ -160,7 +205,9 @@ impl Work<'_> {
         });
         self.deps.watch.count(Metric::RecordsExtracted, done.rows);
         self.tell(Fact::Committed { rows: done.rows });
-        self.publish(Some(&done.id)).await;
+        if self.plan.generation.is_none() {
+            self.publish(Some(&done.id)).await;
+        }
         Ok(())
     }
 
@@ -173,5 +220,14 @@ impl Work<'_> {
         let partition = self.deps.store.partition(self.key(), &open.id.partition).await?;
         let last = partition.and_then(|partition| partition.last);
         Ok(last.filter(|last| last.start == open.id.start && last.digest == digest))
+    }
+}
+
+fn add_all(said: &mut RecordsDigest, page: &PullPage) {
+    let mut plain = Vec::new();
+    for record in &page.records {
+        plain.clear();
+        minify_into(&mut plain, &record.raw);
+        said.add(&plain);
     }
 }

@@ -1,0 +1,120 @@
+//! Schedule and extract in simulated worlds: virtual time, workers that die, calls that fail
+//! before or after they happened, writes that come late, a source that changes while it is read.
+//!
+//! `SEED=n cargo test -p system-tests --test simulation one_world` replays one world.
+
+#[path = "simulation/cast.rs"]
+mod cast;
+#[path = "simulation/planted.rs"]
+mod planted;
+#[path = "simulation/source.rs"]
+mod source;
+#[path = "simulation/verdict.rs"]
+mod verdict;
+#[path = "simulation/watch.rs"]
+mod watch;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use model::config::Every;
+use ports::{Ids, Message, Queue};
+use store::budget::CallLimit;
+use store::invariant::Violation;
+use testkit::sim::{Chaos, World};
+
+use cast::{JOBS, people};
+use planted::Bug;
+use source::Shape;
+use verdict::{POISON, is_done, verdict};
+use watch::Watched;
+
+/// Worlds of the test command.
+const WORLDS: u64 = 200;
+
+/// How a seed's pipeline is set up.
+fn shape(world: &World, bug: Option<Bug>) -> Shape {
+    let ids = world.ids();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
+    let draw = |from: usize, to: usize| from + (ids.chance() * (to - from + 1) as f64) as usize;
+    Shape {
+        parallel: draw(1, 3),
+        windows: i64::try_from(draw(1, 4)).unwrap(),
+        page: draw(2, 7),
+        part: draw(400, 3_000) as u64,
+        reconcile: (draw(0, 1) == 1).then(|| Every::Runs(NonZeroU32::MIN.saturating_add(1))),
+        limit: (draw(0, 2) == 0).then(|| CallLimit {
+            calls: NonZeroU32::new(8).unwrap(),
+            per: Duration::from_secs(30),
+            timeout: Duration::from_secs(30),
+        }),
+        bug,
+    }
+}
+
+/// Lives through one world; gives what was wrong with it.
+fn live(seed: u64, chaos: Chaos, bug: Option<Bug>) -> Vec<Violation> {
+    let world = World::new(seed, chaos.clone());
+    let shape = shape(&world, bug);
+    let watched = Watched::new(&world);
+    let provider = world.provider();
+    provider.stock(24, Duration::from_hours(24 * 10));
+    world.stir(Duration::from_mins(12));
+    let queue = world.queue(JOBS);
+    let poison = Message {
+        body: POISON.to_owned(),
+        group: "acme".to_owned(),
+        attributes: BTreeMap::new(),
+        not_before: None,
+    };
+    world.block_on(async move { queue.send(&[poison]).await.unwrap() });
+    people(&world, &watched, &shape, 2);
+    world.run_for(Duration::from_mins(130));
+    world.calm();
+    let calm = world.now() + cast::timing().skew * 2;
+    for _ in 0..36 {
+        world.run_for(Duration::from_mins(20));
+        if is_done(&world, &shape, calm) || !watched.violations().is_empty() {
+            return verdict(&world, &watched, &chaos, &shape);
+        }
+    }
+    vec![Violation::new("liveness", "the world does not come to rest".to_owned())]
+}
+
+/// Worlds side by side on all cores.
+fn worlds(seeds: std::ops::Range<u64>, bug: Option<Bug>) -> Vec<(u64, Vec<Violation>)> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from) as u64;
+    let lives = |core: u64| {
+        let mine = seeds.clone().filter(move |seed| seed % cores == core);
+        mine.map(|seed| (seed, live(seed, Chaos::drawn(seed), bug)))
+            .filter(|(_, found)| !found.is_empty())
+            .collect::<Vec<_>>()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|core| scope.spawn(move || lives(core))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn two_thousand_worlds_hold_the_invariants() {
+    let bad = worlds(0..WORLDS, None);
+    assert!(bad.is_empty(), "{} worlds, first: {:#?}", bad.len(), bad.first());
+}
+
+#[test]
+fn one_world_replays_from_its_seed() {
+    #[expect(clippy::disallowed_methods, reason = "a person names the world to replay")]
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let found = live(seed, Chaos::drawn(seed), None);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    for bug in Bug::ALL {
+        let found = (0..60).find_map(|seed| live(seed, Chaos::drawn(seed), Some(bug)).pop());
+        assert!(found.is_some(), "{bug:?} is not found in 60 worlds");
+    }
+}
