@@ -156,6 +156,14 @@ fn faults(faults: &[Fault]) -> String {
 }
 
 impl Error {
+    /// What went wrong, without its place.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::Request { source, .. } => source.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// The protocol's word for who has to act.
     pub fn failure_type(&self) -> &'static str {
         match self {
@@ -165,6 +173,10 @@ impl Error {
             | Self::Stream { .. }
             | Self::State { .. }
             | Self::Unsupported { .. }
+            | Self::Request {
+                source: request::Error::TokenRefused { .. } | request::Error::Selection { .. },
+                ..
+            }
             | Self::Refused { configuration: true, .. } => "config_error",
             Self::Http { .. }
             | Self::Wait { .. }

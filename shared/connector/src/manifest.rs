@@ -104,3 +104,6 @@ impl fmt::Display for Place {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
 use model::{StreamName, Timestamp, Window};
+use request::component::Faults;
+use request::decoder::Decoder;
 use request::requester::Options;
 use request::value::{Selection, Value};
 use serde_json::{Map, Value as Json};
@@ -40,6 +42,7 @@ pub(crate) struct Core {
     pub(crate) fetcher: Fetcher,
     pub(crate) paginator: Paginator,
     pub(crate) selector: Selector,
+    pub(crate) decoder: Decoder,
     pub(crate) schema: Json,
     /// Parts of a body that the paginator reads.
     pub(crate) response_reads: Option<Selection>,
@@ -69,12 +72,19 @@ impl Core {
             Some(paginator) => Paginator::build(&paginator, &context)?,
             None => Paginator::none(),
         };
+        let faults = Faults::default();
+        let decoder = retriever.child("decoder").map(|part| part.component(&faults));
+        let decoder = decoder.as_ref().map(Decoder::build).unwrap_or_default();
+        if let Some(fault) = faults.take().into_iter().next() {
+            return Err(fault.into());
+        }
         let client_side = cursor.as_ref().is_some_and(|cursor| cursor.client_side);
         let selector = retriever.needed("record_selector")?;
         Ok(Self {
             router: Router::build(&retriever, &context, &parent)?,
             fetcher: Fetcher::build(&retriever, shared)?,
             selector: Selector::build(part, &selector, client_side, &context)?,
+            decoder,
             schema: schema::of(part),
             response_reads: paginator.reads("response"),
             paginator,
@@ -112,6 +122,11 @@ impl Core {
         if let Some(option) = &self.end_option {
             option.put(options, bound(&cursor.end_field));
         }
+    }
+
+    /// The path of the records, when their bytes can be taken as they are.
+    pub(crate) fn raw_path(&self) -> Option<&[String]> {
+        self.selector.raw_path().filter(|_| self.decoder == Decoder::Json)
     }
 
     /// Whether records outside the time to be read are dropped here.
@@ -168,7 +183,7 @@ impl Stream {
 
     /// How much of a record is understood on its way.
     pub fn tier(&self) -> Tier {
-        if self.0.selector.raw_path().is_some() { Tier::Raw } else { Tier::Value }
+        if self.0.raw_path().is_some() { Tier::Raw } else { Tier::Value }
     }
 
     /// Whether it can be read from where the last read ended.

@@ -110,7 +110,7 @@ async fn pages_follow_the_token_and_records_keep_their_bytes() {
     assert_eq!(cursors[0].as_deref(), Some("t2024-01-02T00:00:00.000000000Z"));
     assert_eq!(cursors[1], None);
     let base = "https://api.example.com/v1/orders?limit=2&updated_at_min=1704067200000";
-    assert_eq!(provider.calls(), [base.to_owned(), base.replace("&", "&cursor=t1&")]);
+    assert_eq!(provider.calls(), [base.to_owned(), base.replace('&', "&cursor=t1&")]);
 }
 
 #[tokio::test]

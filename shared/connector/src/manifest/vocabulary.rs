@@ -28,6 +28,7 @@ const AUTHENTICATORS: &[&str] = &[
     "OAuthAuthenticator",
     "SelectiveAuthenticator",
     "SessionTokenAuthenticator",
+    "LegacySessionTokenAuthenticator",
 ];
 const ERROR_HANDLERS: &[&str] = &["DefaultErrorHandler", "CompositeErrorHandler"];
 const BACKOFFS: &[&str] = &[
@@ -43,6 +44,7 @@ const BODIES: &[&str] = &[
     "RequestBodyPlainText",
     "RequestBodyGraphQL",
 ];
+const DECODERS: &[&str] = &["JsonDecoder", "JsonlDecoder", "IterableDecoder"];
 const TRANSFORMATIONS: &[&str] = &[
     "AddFields",
     "RemoveFields",
@@ -91,13 +93,15 @@ pub(super) const KINDS: &[Kind] = &[
             ("record_selector", &["RecordSelector"]),
             ("paginator", &["DefaultPaginator", "NoPagination"]),
             ("partition_router", ROUTERS),
-            ("decoder", &["JsonDecoder"]),
+            ("decoder", DECODERS),
             ("pagination_reset", &[]),
             ("page_size_reduction", &[]),
             ("request_window_splitting", &[]),
         ],
     ),
     kind("JsonDecoder", &[], &[]),
+    kind("JsonlDecoder", &[], &[]),
+    kind("IterableDecoder", &[], &[]),
     kind(
         "HttpRequester",
         &[],
@@ -127,6 +131,11 @@ pub(super) const KINDS: &[Kind] = &[
             ("request_authentication", &["ApiKey", "Bearer"]),
             ("decoder", &["JsonDecoder"]),
         ],
+    ),
+    kind(
+        "LegacySessionTokenAuthenticator",
+        &["header", "login_url", "session_token_response_key", "validate_session_url"],
+        &[],
     ),
     kind("ApiKey", &["inject_into"], &[("inject_into", OPTION)]),
     kind("Bearer", &[], &[]),

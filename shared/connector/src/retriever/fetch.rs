@@ -56,6 +56,14 @@ struct Again {
     response: Option<Response>,
     /// The credentials were refused: a new token is fetched first.
     refresh: bool,
+    /// A wait that is no attempt.
+    free: Option<Duration>,
+}
+
+impl Again {
+    fn after(message: String) -> Self {
+        Self { message, response: None, refresh: false, free: None }
+    }
 }
 
 enum Judged {
@@ -74,31 +82,29 @@ impl Core {
     ) -> Result<Answer, Error> {
         let runtime = &self.shared.runtime;
         let began = runtime.clock.now();
-        let mut attempt = 0;
+        let (mut attempt, mut asked) = (0, Some(asked));
         loop {
-            let request = self.request(context, options.clone(), path.as_deref(), at).await?;
-            if attempt == 0 && !asked.insert(digest(&request)) {
-                let message = "the request of this page was made before".to_owned();
-                return Err(Error::Endless { at: at.clone(), message });
-            }
-            let started = runtime.clock.now();
-            let url = request.url.clone();
-            let again = match runtime.http.send(request).await {
-                Ok(response) => match self.judge(response, (&url, started), context, at)? {
-                    Judged::Answer(answer) => return Ok(answer),
-                    Judged::Again(again) => again,
-                },
-                Err(HttpError::Budget { budget, wait }) => {
-                    pause(runtime, wait, at, format!("call budget {budget} is used up")).await?;
-                    continue;
+            let again = match self.request(context, options.clone(), path.as_deref(), at).await {
+                Ok(request) => {
+                    if let Some(asked) = asked.take()
+                        && !asked.insert(digest(&request))
+                    {
+                        let message = "the request of this page was made before".to_owned();
+                        return Err(Error::Endless { at: at.clone(), message });
+                    }
+                    match self.call(request, context, at).await? {
+                        Judged::Answer(answer) => return Ok(answer),
+                        Judged::Again(again) => again,
+                    }
                 }
-                Err(source) if source.retry() == Retry::Never => {
-                    return Err(Error::Http { at: at.clone(), source });
-                }
-                Err(source) => {
-                    Again { message: source.to_string(), response: None, refresh: false }
-                }
+                // A token that could not be fetched now may be fetched later.
+                Err(error) if error.retry() == Retry::Never => return Err(error),
+                Err(error) => Again::after(error.cause()),
             };
+            if let Some(wait) = again.free {
+                pause(runtime, wait, at, again.message).await?;
+                continue;
+            }
             attempt += 1;
             let spent = runtime.clock.now().duration_since(began);
             let patience = self.fetcher.requester.error_handler().max_attempts();
@@ -107,6 +113,29 @@ impl Core {
                 return Err(Error::Exhausted { at, message, attempts: attempt });
             }
             self.before_next(again, attempt, context, at).await?;
+        }
+    }
+
+    /// Sends a request and judges what comes back.
+    async fn call(
+        &self,
+        request: Request,
+        context: &Context<'_>,
+        at: &At,
+    ) -> Result<Judged, Error> {
+        let runtime = &self.shared.runtime;
+        let (started, url) = (runtime.clock.now(), request.url.clone());
+        match runtime.http.send(request).await {
+            Ok(response) => self.judge(response, (&url, started), context, at),
+            // No call was made, so this is no attempt either.
+            Err(HttpError::Budget { budget, wait }) => {
+                let again = Again::after(format!("call budget {budget} is used up"));
+                Ok(Judged::Again(Again { free: Some(wait), ..again }))
+            }
+            Err(source) if source.retry() == Retry::Never => {
+                Err(Error::Http { at: at.clone(), source })
+            }
+            Err(source) => Ok(Judged::Again(Again::after(source.to_string()))),
         }
     }
 
@@ -157,10 +186,10 @@ impl Core {
                 answer(response, readable)
             }
             Action::Retry | Action::RateLimited => {
-                Ok(Judged::Again(Again { message, response: Some(response), refresh: false }))
+                Ok(Judged::Again(Again { response: Some(response), ..Again::after(message) }))
             }
             Action::RefreshToken => {
-                Ok(Judged::Again(Again { message, response: Some(response), refresh: true }))
+                Ok(Judged::Again(Again { refresh: true, ..Again::after(message) }))
             }
             Action::Fail | Action::ResetPagination => {
                 let configuration = resolution.failure == Failure::Config;

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use model::CursorValue;
+use request::decoder::Decoder;
 use request::interpolation::{Context, EvalError};
 use request::value::{Number, Selection, Style, Value};
 
@@ -51,7 +52,7 @@ impl Content {
         span: Option<Span>,
         (context, at): (&Context<'_>, &At),
     ) -> Result<Self, Error> {
-        if let Some(path) = core.selector.raw_path() {
+        if let Some(path) = core.raw_path() {
             match Self::raw(core, body, path, span) {
                 Ok(found) => return Ok(found),
                 Err(RawError::Json(reason)) if !is_blank(body) => {
@@ -118,7 +119,7 @@ impl Content {
         (context, at): (&Context<'_>, &At),
     ) -> Result<Self, Error> {
         let shape = |message: String| Error::Shape { at: at.clone(), message };
-        let bodies = bodies(body).map_err(|reason| not_json(at, &reason))?;
+        let bodies = bodies(core.decoder, body).map_err(|reason| not_json(at, &reason))?;
         let found = core.selector.extract(&bodies).map_err(|e| shape(e.to_string()))?;
         if let Some(other) = found.iter().find(|record| record.as_dict().is_none()) {
             return Err(shape(format!("expected records, found {}", other.type_name())));
@@ -194,17 +195,11 @@ impl Content {
     }
 }
 
-/// The body as the decoder gives it: the elements of a list, or one value; nothing is one empty
-/// mapping.
-fn bodies(body: &Bytes) -> Result<Vec<Value>, String> {
-    if is_blank(body) {
-        return Ok(vec![Value::empty_dict()]);
-    }
-    match Value::from_json(body).map_err(|error| error.to_string())? {
-        Value::List(items) if items.is_empty() => Ok(vec![Value::empty_dict()]),
-        Value::List(items) => Ok(items.to_vec()),
-        one => Ok(vec![one]),
-    }
+/// The values of a body, as the stream's decoder finds them.
+fn bodies(decoder: Decoder, body: &Bytes) -> Result<Vec<Value>, String> {
+    let bodies = decoder.bodies(body).map_err(|error| error.to_string())?;
+    let value = |body: &Bytes| Value::from_json(body).map_err(|error| error.to_string());
+    bodies.iter().map(value).collect()
 }
 
 fn is_blank(body: &Bytes) -> bool {
@@ -224,5 +219,5 @@ fn instant(moment: Moment) -> CursorValue {
 }
 
 fn not_json(at: &At, reason: &str) -> Error {
-    Error::Shape { at: at.clone(), message: format!("the answer is not JSON: {reason}") }
+    Error::Shape { at: at.clone(), message: format!("the answer cannot be read: {reason}") }
 }
