@@ -23,8 +23,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("query", &["lake", "model", "ports"]),
     ("testkit", &["model", "ports"]),
     ("sandbox", &["model", "ports"]),
-    ("schedule", &["aws", "handlers", "host", "http", "model", "ports"]),
-    ("extract", &["aws", "handlers", "host", "http", "model", "ports"]),
+    ("schedule", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
+    ("extract", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
     (
         "headwater",
         &[

@@ -3,12 +3,15 @@
 //! `cargo xtask test` starts the emulators and runs this; it is not part of a plain `cargo test`,
 //! and without the emulators' variables every test here fails and says so.
 
+#[path = "producers.rs"]
+mod producers;
+
 use std::sync::Arc;
 
 use aws::{Aws, DynamoTable, EventBridge, QueueUrls, S3Store, SecretsManager, SqsQueue, Target};
 use host::{SystemClock, SystemIds, Vars};
 use ports::{Clock, DELIVERY_LIMIT, Ids, ObjectStore, Scheduler, SecretPath, Secrets, Table};
-use testkit::QueuePair;
+use testkit::{ManualClock, QueuePair};
 use xtask::cloud::Cloud;
 
 /// Where the emulators are. Refuses any other place: these tests make and break things.
@@ -93,4 +96,14 @@ mod secrets_in_secrets_manager {
 
 mod schedules_in_eventbridge {
     testkit::scheduler_contract!(super::scheduler());
+}
+
+#[tokio::test]
+async fn twenty_producers_claim_a_thousand_links_once_each_on_dynamodb() {
+    let clock = ManualClock::default();
+    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+    let name = fresh("table");
+    cloud().table(&name).unwrap();
+    let table = Arc::new(DynamoTable::new(aws(), name, shared));
+    producers::each_link_is_claimed_once_and_none_is_lost(table, clock).await;
 }

@@ -1,2 +1,30 @@
-//! Hosts `handlers::schedule` on Lambda.
-fn main() {}
+//! The schedule function: claims what is due and enqueues its jobs. Its work is `handlers::schedule`.
+
+use std::sync::Arc;
+
+use aws::Resources;
+use aws::lambda::{self, Bridge};
+use handlers::configuration::Configuration;
+use handlers::configured::Configured;
+use handlers::schedule::{Deps, handle};
+use host::{SystemIds, Vars};
+use http::{Client, Policy};
+use store::{Store, Timing};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let vars = Vars::process();
+    let bridge = Bridge::start("schedule", &vars)?;
+    let stack = Resources::from_vars(&vars, &bridge.clock())?;
+    let store = Store::new(stack.table, bridge.clock(), Arc::new(SystemIds), Timing::default());
+    let http = Arc::new(Client::new(Policy::with_local(&vars.list("HEADWATER_ALLOW_HOSTS"))));
+    let configuration = Arc::new(Configuration::new(Arc::clone(&stack.lake), "config/"));
+    let deps = Deps {
+        sources: Arc::new(Configured::new(configuration, stack.secrets, http, store.clone())),
+        store,
+        jobs: stack.jobs,
+        lake: stack.lake,
+        metrics: bridge.metrics(),
+    };
+    bridge.serve(deps, handle).await
+}

@@ -1,0 +1,69 @@
+//! Every file under `events/` is an event that its function decodes, and no folder is without a
+//! function.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use handlers::extract::Job;
+use handlers::{extract, schedule};
+use ports::Received;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The events of a function, by name.
+fn events(function: &str) -> Vec<(String, String)> {
+    let mut found: Vec<_> = fs::read_dir(root().join("events").join(function))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path))
+        .map(|(name, path)| (name, fs::read_to_string(path).unwrap()))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "no event for {function}");
+    found
+}
+
+#[test]
+fn every_folder_of_events_belongs_to_a_function_of_this_test() {
+    let mut folders: Vec<_> = fs::read_dir(root().join("events"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    folders.sort();
+    assert_eq!(folders, ["extract", "schedule"]);
+    for folder in folders {
+        assert!(root().join("functions").join(&folder).is_dir(), "{folder}");
+    }
+}
+
+#[test]
+fn every_event_of_schedule_is_decoded() {
+    for (name, text) in events("schedule") {
+        let event: schedule::Event =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let sweep = matches!(event, schedule::Event::Sweep { .. });
+        assert_eq!(sweep, name == "sweep.json", "{name}");
+    }
+}
+
+#[test]
+fn every_event_of_extract_is_decoded_and_only_poison_is_no_job() {
+    for (name, text) in events("extract") {
+        let event: extract::Event =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let extract::Event::Batch(batch) = event else {
+            assert_eq!(name, "by_hand.json");
+            continue;
+        };
+        let messages: Vec<Received> = batch.records.into_iter().map(Received::from).collect();
+        assert!(!messages.is_empty(), "{name}");
+        let poison = messages.iter().filter(|m| serde_json::from_str::<Job>(&m.body).is_err());
+        assert_eq!(poison.count(), usize::from(name == "poison_message.json"), "{name}");
+        for message in &messages {
+            assert!(!message.group.is_empty(), "{name}");
+            assert_eq!(message.not_before.is_some(), name == "too_early.json", "{name}");
+        }
+    }
+}
