@@ -5,6 +5,8 @@
 
 #[path = "simulation/cast.rs"]
 mod cast;
+#[path = "simulation/crash.rs"]
+mod crash;
 #[path = "simulation/planted.rs"]
 mod planted;
 #[path = "simulation/source.rs"]
@@ -14,24 +16,24 @@ mod verdict;
 #[path = "simulation/watch.rs"]
 mod watch;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use model::config::Every;
-use ports::{Ids, Message, Queue};
+use ports::Ids;
 use store::budget::CallLimit;
 use store::invariant::Violation;
 use testkit::sim::{Chaos, World};
 
 use cast::{JOBS, people};
+use crash::Blow;
 use planted::Bug;
 use source::Shape;
-use verdict::{POISON, is_done, verdict};
+use verdict::{is_done, verdict};
 use watch::Watched;
 
 /// Worlds of the test command.
-const WORLDS: u64 = 200;
+const WORLDS: u64 = 2_000;
 
 /// How a seed's pipeline is set up.
 fn shape(world: &World, bug: Option<Bug>) -> Shape {
@@ -62,13 +64,7 @@ fn live(seed: u64, chaos: Chaos, bug: Option<Bug>) -> Vec<Violation> {
     provider.stock(24, Duration::from_hours(24 * 10));
     world.stir(Duration::from_mins(12));
     let queue = world.queue(JOBS);
-    let poison = Message {
-        body: POISON.to_owned(),
-        group: "acme".to_owned(),
-        attributes: BTreeMap::new(),
-        not_before: None,
-    };
-    world.block_on(async move { queue.send(&[poison]).await.unwrap() });
+    world.block_on(cast::poison(queue));
     people(&world, &watched, &shape, 2);
     world.run_for(Duration::from_mins(130));
     world.calm();
@@ -109,6 +105,18 @@ fn one_world_replays_from_its_seed() {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let found = live(seed, Chaos::drawn(seed), None);
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_worker_may_fail_at_any_call_and_nothing_is_lost() {
+    let (calls, found) = crash::live(Blow::FailsAfter, usize::MAX);
+    assert!(calls > 50 && found.is_empty(), "{calls} calls, {found:#?}");
+    for blow in Blow::ALL {
+        for at in 1..=calls {
+            let (_, found) = crash::live(blow, at);
+            assert!(found.is_empty(), "{blow:?} at call {at}: {found:#?}");
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 use handlers::event::{BatchResponse, SqsAttribute, SqsEvent, SqsRecord};
 use handlers::extract::{self, Answer, Silent, Watch};
 use handlers::schedule::{self, Target};
-use ports::{Clock, Deadline, GROUP, Ids, NOT_BEFORE, ObjectStore, Queue, Received, Table};
+use ports::{
+    Clock, Deadline, GROUP, Ids, Message, NOT_BEFORE, ObjectStore, Queue, Received, Table,
+};
 use store::budget::Budgets;
 use store::{Store, Timing};
 use testkit::sim::{Worker, World};
@@ -127,17 +129,40 @@ pub async fn work(ground: Ground, shape: Shape) {
         if messages.is_empty() {
             continue;
         }
-        let event = SqsEvent { records: messages.iter().map(record).collect() };
-        let event = extract::Event::Batch(event);
-        let answer = extract::handle(&deps, event, ground.deadline()).await;
-        let Ok(Answer::Batch(BatchResponse { batch_item_failures })) = answer else { continue };
-        for message in &messages {
-            let failed = batch_item_failures.iter().any(|f| f.item_identifier == message.id);
-            if !failed {
-                ground.jobs.ack(message).await.ok();
-            }
+        invoke(&deps, &ground, &messages).await;
+    }
+}
+
+/// Hands a batch to the function and takes back from the queue what it is done with.
+pub async fn invoke(deps: &extract::Deps, ground: &Ground, messages: &[Received]) {
+    let event = extract::Event::Batch(record_all(messages));
+    let answer = extract::handle(deps, event, ground.deadline()).await;
+    let Ok(Answer::Batch(BatchResponse { batch_item_failures })) = answer else { return };
+    for message in messages {
+        let failed = batch_item_failures.iter().any(|f| f.item_identifier == message.id);
+        if !failed {
+            ground.jobs.ack(message).await.ok();
         }
     }
+}
+
+/// Messages as SQS hands them over.
+fn record_all(messages: &[Received]) -> SqsEvent {
+    SqsEvent { records: messages.iter().map(record).collect() }
+}
+
+/// A message that is no job.
+pub const POISON: &str = r#"{"poison":true}"#;
+
+/// Sends the message that can never pass.
+pub async fn poison(queue: Arc<dyn Queue>) {
+    let message = Message {
+        body: POISON.to_owned(),
+        group: TENANTS[0].to_owned(),
+        attributes: std::collections::BTreeMap::new(),
+        not_before: None,
+    };
+    queue.send(&[message]).await.unwrap();
 }
 
 /// A message as SQS hands it over.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use handlers::extract::{self, Job, Outcome};
 use lake::{Codec, Commit, CommitKey, LandingKey, Limits, Line, LineReader, latest_rows};
-use model::{ObjectKey, Timestamp};
+use model::{ObjectKey, Timestamp, fixed_text};
 use ports::{ObjectStore, ObjectStoreExt, Queue, REASON};
 use store::budget::most_in_any_window;
 use store::invariant::Violation;
@@ -14,7 +14,7 @@ use store::{Head, Run, RunStatus, StreamKey};
 use testkit::MemoryStore;
 use testkit::sim::{Chaos, World};
 
-use crate::cast::{Ground, JOBS, TENANTS};
+use crate::cast::{Ground, JOBS, POISON, TENANTS};
 use crate::source::Shape;
 use crate::watch::Watched;
 
@@ -80,6 +80,7 @@ pub fn verdict(world: &World, watched: &Watched, chaos: &Chaos, shape: &Shape) -
     found.extend(views(world, &lake, shape));
     found.extend(tenancy(&lake));
     found.extend(refusals(world));
+    found.extend(due(world));
     // A worker that stands still between its last look at the clock and its call is beyond what
     // any budget can promise.
     if chaos.pause == 0.0
@@ -159,6 +160,21 @@ fn tenancy(lake: &Lake) -> Vec<Violation> {
     found
 }
 
+/// Every stream stands in the due index, once, at the instant that its head says.
+fn due(world: &World) -> Vec<Violation> {
+    let rows = world.table().items().into_iter();
+    let mut indexed: Vec<String> =
+        rows.filter(|i| i.key.partition.starts_with("due#")).map(|item| item.key.sort).collect();
+    let heads = heads(world).into_iter();
+    let mut wanted: Vec<String> = heads
+        .filter_map(|(stream, head)| Some(format!("{}#{stream}", fixed_text(head.due?))))
+        .collect();
+    indexed.sort();
+    wanted.sort();
+    let differs = || Violation::new("due", format!("{indexed:?} is not {wanted:?}"));
+    (indexed != wanted).then(differs).into_iter().collect()
+}
+
 /// I-6: the message that can never pass is put aside with its reason, and failed runs say why.
 fn refusals(world: &World) -> Vec<Violation> {
     let dead = world.queue(JOBS).dead_letters().unwrap();
@@ -190,9 +206,6 @@ fn refusals(world: &World) -> Vec<Violation> {
     }
     found
 }
-
-/// A message that is no job.
-pub const POISON: &str = r#"{"poison":true}"#;
 
 /// I-8: every job that was ever sent, sent again, changes nothing.
 fn replays(world: &World, watched: &Watched, shape: &Shape) -> Vec<Violation> {
