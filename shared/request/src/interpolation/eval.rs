@@ -3,7 +3,7 @@
 use super::arguments::Args;
 use super::ast::{Arguments, Binary, Comparison, Expr};
 use super::error::Halt;
-use super::run::Run;
+use super::run::{MAX_NESTING, Run};
 use super::{filters, macros, methods, operators, predicates};
 use crate::value::{Dict, Key, Value};
 
@@ -168,6 +168,9 @@ impl Run<'_> {
         if methods::changes(method) && self.owns(subject) {
             let args = self.arguments(arguments)?;
             self.burn(args.positional.len())?;
+            for value in &args.positional {
+                self.weigh(value, MAX_NESTING)?;
+            }
             let place = self.place(subject)?.ok_or(Halt::Undefined)?;
             if methods::has(place, method) {
                 return methods::change(place, method, &args);

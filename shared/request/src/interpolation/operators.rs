@@ -1,6 +1,7 @@
 //! Python's operators, look-ups and slices.
 
 use std::cmp::Ordering;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use super::ast::{Binary, Comparison};
@@ -18,6 +19,24 @@ pub(super) fn iterate(value: &Value) -> Result<Vec<Value>, Halt> {
         Value::Object(object) => Ok(object.items.keys().map(|key| key.value().clone()).collect()),
         other => Err(Halt::type_error(format!("{} is not iterable", other.type_name()))),
     }
+}
+
+/// Python's `str()` of a value, up to the longest text allowed. Shared parts print as often as
+/// they occur, so a small value can have an endless text.
+pub(super) fn printed(value: &Value) -> Result<String, Halt> {
+    struct Limited(String);
+    impl Write for Limited {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            if self.0.len() + text.len() > run::MAX_TEXT {
+                return Err(std::fmt::Error);
+            }
+            self.0.push_str(text);
+            Ok(())
+        }
+    }
+    let mut out = Limited(String::new());
+    write!(out, "{value}").map_err(|_| Halt::Exhausted("its length"))?;
+    Ok(out.0)
 }
 
 /// `value.name`: attributes and methods first, items then.

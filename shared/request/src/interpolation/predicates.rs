@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::arguments::Args;
 use super::ast::Comparison;
 use super::error::Halt;
-use super::operators::{compare, order};
+use super::operators::{compare, order, printed};
 use crate::value::Value;
 
 /// Tests that templates may use.
@@ -89,8 +89,8 @@ pub(super) fn holds(name: &str, value: &Value, args: &Args) -> Result<bool, Halt
             let divisor = divisor.ok_or_else(|| Halt::failed("division by zero"))?;
             number()?.checked_rem(divisor) == Some(0)
         }
-        "upper" => value.to_string().chars().all(|c| !c.is_lowercase()),
-        _ => value.to_string().chars().all(|c| !c.is_uppercase()),
+        "upper" => printed(value)?.chars().all(|c| !c.is_lowercase()),
+        _ => printed(value)?.chars().all(|c| !c.is_uppercase()),
     })
 }
 

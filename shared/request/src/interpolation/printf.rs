@@ -102,8 +102,11 @@ impl<'f> Spec<'f> {
             None => fixed(number.as_f64().trunc(), 0).parse().unwrap_or(0),
         };
         let text = match self.kind {
-            's' | 'c' => value.to_string(),
-            'r' | 'a' => value.repr(),
+            's' | 'c' => operators::printed(value)?,
+            'r' | 'a' => {
+                operators::printed(value)?;
+                value.repr()
+            }
             'd' | 'i' | 'u' => integer(number()?).to_string(),
             'x' => format!("{:x}", integer(number()?)),
             'X' => format!("{:X}", integer(number()?)),
@@ -187,7 +190,7 @@ fn field_value(path: &str, args: &Args, next: &mut usize) -> Result<Value, Halt>
 
 fn write_field(value: &Value, spec: &str, out: &mut String) -> Result<(), Halt> {
     if spec.is_empty() {
-        out.push_str(&value.to_string());
+        out.push_str(&operators::printed(value)?);
         return Ok(());
     }
     let (align, spec) = take(spec, |c| "<>".contains(c));

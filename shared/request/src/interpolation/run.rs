@@ -6,11 +6,13 @@ use super::error::Halt;
 use crate::value::{Dict, Value};
 
 /// Steps one evaluation may take.
-const FUEL: u64 = 500_000;
+const FUEL: u64 = 1_000_000;
 /// Bytes one evaluation may hold as text.
 pub(super) const MAX_TEXT: usize = 4 * 1024 * 1024;
 /// Deepest nesting of expressions while they are evaluated.
 const MAX_DEPTH: usize = 200;
+/// Deepest nesting of a value that a template keeps.
+pub(super) const MAX_NESTING: usize = 100;
 
 /// One evaluation.
 pub(super) struct Run<'r> {
@@ -58,6 +60,18 @@ impl<'r> Run<'r> {
         self.depth -= 1;
     }
 
+    /// Pays for keeping a value by the number of its parts, shared ones as often as they occur:
+    /// so no value grows beyond what can be walked, nor deeper than can be dropped.
+    pub(super) fn weigh(&mut self, value: &Value, left: usize) -> Result<(), Halt> {
+        self.burn(1)?;
+        let left = left.checked_sub(1).ok_or(Halt::Exhausted("its depth"))?;
+        if let Some(dict) = value.as_dict() {
+            return dict.values().try_for_each(|inner| self.weigh(inner, left));
+        }
+        let items = value.as_slice().unwrap_or_default();
+        items.iter().try_for_each(|inner| self.weigh(inner, left))
+    }
+
     /// The value of a name: the template's own, the component's, the place's.
     pub(super) fn name(&self, name: &str) -> Value {
         let own = self.scopes.iter().rev().flatten().find(|(key, _)| key == name);
@@ -91,6 +105,7 @@ impl<'r> Run<'r> {
     }
 
     fn bind(&mut self, target: &Target, value: Value) -> Result<(), Halt> {
+        self.weigh(&value, MAX_NESTING)?;
         match target {
             Target::Name(name) => self.set(name, value),
             Target::Attribute(name, attribute) => {
@@ -175,9 +190,9 @@ impl<'r> Run<'r> {
             let reason = format!("`{name}` is a method here: call it, or write .get('{name}')");
             return Err(Halt::failed(reason));
         }
-        let text = value.to_string();
+        let text = super::operators::printed(value)?;
         self.burn(text.len() / 64)?;
-        if text.len() > MAX_TEXT { Err(Halt::Exhausted("its length")) } else { Ok(text) }
+        Ok(text)
     }
 
     fn capture(&mut self, filter: &Expr, body: &[Statement]) -> Result<Value, Halt> {

@@ -107,6 +107,8 @@ fn endless_work_is_stopped() {
         "{{ '%10000000s' % 'x' }}",
         "{{ 'x'.ljust(100000000) }}",
         "{{ 10 ** 10 ** 10 }}",
+        "{% set n = namespace(l=[]) %}{% for a in 'x' * 90000 %}{% set n.l = [n.l] %}{% endfor %}",
+        "{% set l = [] %}{% for a in 'x' * 90000 %}{% set _ = l.append(l) %}{% endfor %}",
     ] {
         let string = InterpolatedString::new(template, &Value::empty_dict()).unwrap();
         assert!(string.eval(&context).is_err(), "{template}");

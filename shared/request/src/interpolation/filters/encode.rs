@@ -41,6 +41,7 @@ pub(super) fn apply(name: &str, value: &Value, args: &Args) -> Result<Value, Hal
         "string" => match value {
             Value::Str(_) => Ok(value.clone()),
             other => {
+                operators::printed(other)?;
                 serializable(other)?;
                 Ok(Value::from(format!("\"\"\"{}\"\"\"", other.json_text(Style::Python))))
             }
@@ -56,7 +57,7 @@ fn hex(bytes: &[u8]) -> String {
 fn hash(value: &Value, args: &Args) -> Result<Value, Halt> {
     let [kind, salt] = args.bind("hash", ["hash_type", "salt"])?;
     let kind = kind.map_or_else(|| "md5".to_owned(), |kind| kind.to_string());
-    let mut input = value.to_string();
+    let mut input = operators::printed(value)?;
     if let Some(salt) = salt.filter(Value::is_truthy) {
         input.push_str(&salt.to_string());
     }
@@ -83,7 +84,7 @@ fn keyed(value: &Value, args: &Args) -> Result<Value, Halt> {
     }
     let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes());
     let mut mac = mac.map_err(|_| Halt::failed("a key of impossible length"))?;
-    mac.update(value.to_string().as_bytes());
+    mac.update(operators::printed(value)?.as_bytes());
     Ok(Value::from(hex(&mac.finalize().into_bytes())))
 }
 
@@ -107,6 +108,7 @@ fn to_json(value: &Value, args: &Args) -> Result<Value, Halt> {
         integer(&indent, "tojson")?;
         return Err(Halt::failed("tojson with an indent is not supported"));
     }
+    operators::printed(value)?;
     serializable(value)?;
     let text = sort_keys(value).json_text(Style::Python);
     let safe = text
@@ -132,6 +134,7 @@ fn sort_keys(value: &Value) -> Value {
 }
 
 fn urlencode(value: &Value) -> Result<Value, Halt> {
+    operators::printed(value)?;
     let quote = |value: &Value| crate::requester::quote(&value.to_string(), "/");
     let plus = |value: &Value| crate::requester::quote_plus(&value.to_string());
     match value {

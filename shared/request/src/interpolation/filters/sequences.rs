@@ -82,8 +82,14 @@ fn join(value: &Value, args: &Args) -> Result<Value, Halt> {
     let [separator, path] = args.bind("join", ["d", "attribute"])?;
     let separator = separator.map_or_else(String::new, |separator| separator.to_string());
     let items = attributes(operators::iterate(value)?, path.as_ref())?;
-    let texts: Vec<String> = items.iter().map(Value::to_string).collect();
-    operators::limited(texts.iter().map(|text| text.len() + separator.len()).sum())?;
+    let mut length = 0;
+    let mut texts = Vec::with_capacity(items.len());
+    for item in &items {
+        let text = operators::printed(item)?;
+        length += text.len() + separator.len();
+        operators::limited(length)?;
+        texts.push(text);
+    }
     Ok(Value::from(texts.join(&separator)))
 }
 

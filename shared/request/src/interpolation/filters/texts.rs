@@ -12,7 +12,7 @@ use super::super::{operators, printf};
 use crate::value::Value;
 
 pub(super) fn apply(name: &str, value: &Value, args: &Args) -> Result<Value, Halt> {
-    let plain = value.to_string();
+    let plain = operators::printed(value)?;
     match name {
         "lower" => Ok(Value::from(plain.to_lowercase())),
         "upper" => Ok(Value::from(plain.to_uppercase())),
