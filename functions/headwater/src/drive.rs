@@ -1,7 +1,7 @@
 //! Brings streams to the present: schedule, queue and extract in one process, until each of them
 //! has a complete run that began after a given instant.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -161,18 +161,24 @@ impl<'a> Drive<'a> {
         Ok(runs)
     }
 
-    /// Whether plans that began after the beginning were read whole.
+    /// Whether a plan that began after the beginning was read whole, and, where deletes have to be
+    /// looked for, a walk over everything too.
     async fn satisfied(&self, runs: &[Run], reconcile: bool) -> Result<Option<Ended>, Failure> {
-        let mut purposes = BTreeSet::new();
+        let store = &self.world.store;
         for run in runs.iter().filter(|run| run.status == RunStatus::Complete) {
             let Some(id) = &run.plan else { continue };
-            let plan: Option<Plan> = self.world.store.plan(&run.key, id).await.map_err(state)?;
-            if let Some(plan) = plan.filter(|plan| plan.now >= self.since) {
-                purposes.insert(plan.purpose == Purpose::Reconcile);
+            let plan = store.plan(&run.key, id).await.map_err(state)?;
+            let is_new = |plan: &Plan| plan.now >= self.since && plan.purpose != Purpose::Reconcile;
+            if !plan.as_ref().is_some_and(is_new) {
+                continue;
+            }
+            let head = store.head(&run.key).await.map_err(state)?;
+            let reconciled = head.and_then(|(head, _)| head.reconciled);
+            if !reconcile || reconciled.is_some_and(|at| at >= self.since) {
+                return Ok(Some(Ended::Done));
             }
         }
-        let done = purposes.contains(&false) && (!reconcile || purposes.contains(&true));
-        Ok(done.then_some(Ended::Done))
+        Ok(None)
     }
 
     fn show(&self, progress: &Progress) {
