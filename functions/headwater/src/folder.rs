@@ -89,9 +89,11 @@ pub(crate) struct Folder {
     staging: Vec<Staged>,
 }
 
-/// A field of the tenants' files that is read as something else than what stands there.
+/// A field that is read as something else than what stands there.
 #[derive(Debug, Clone)]
 pub(crate) struct Staged {
+    /// What the names of the files start with that it is about: `tenants/`.
+    pub(crate) files: &'static str,
     /// The field: `base_url`.
     pub(crate) field: &'static str,
     /// What its value must start with.
@@ -105,18 +107,20 @@ impl Folder {
         Self { root: root.to_owned(), staging: Vec::new() }
     }
 
-    /// With fields of the tenants' files read differently.
+    /// With fields read differently.
     pub(crate) fn staged(root: &Path, staging: Vec<Staged>) -> Self {
         Self { root: root.to_owned(), staging }
     }
 
     fn stage(&self, key: &ObjectKey, body: Vec<u8>) -> Bytes {
-        if self.staging.is_empty() || !key.as_str().starts_with("tenants/") {
+        let about = |staged: &&Staged| key.as_str().starts_with(staged.files);
+        let staging: Vec<&Staged> = self.staging.iter().filter(about).collect();
+        if staging.is_empty() {
             return body.into();
         }
         let Ok(text) = String::from_utf8(body.clone()) else { return body.into() };
         let lines = text.lines().map(|line| {
-            let staged = self.staging.iter().find_map(|staged| staged.line(line));
+            let staged = staging.iter().find_map(|staged| staged.line(line));
             staged.unwrap_or_else(|| line.to_owned()) + "\n"
         });
         lines.collect::<String>().into()
@@ -222,6 +226,7 @@ mod tests {
     #[test]
     fn staged_fields_are_read_differently_and_keep_their_lines() {
         let staged = |field, from: &str, to: &str| Staged {
+            files: "tenants/",
             field,
             from: from.to_owned(),
             to: to.to_owned(),

@@ -30,6 +30,10 @@ const ADDRESS: &str = "http://127.0.0.1:7717";
 /// Longest time that pulling may take.
 const LIMIT: Duration = Duration::from_secs(50);
 
+/// Time of one call. The call budget waits this long for the answers of a process that was killed,
+/// which on loopback is longer than they take.
+const PATIENCE: &str = "8s";
+
 /// What everything in the sandbox is drawn from.
 pub(super) const SEED: Seed = Seed(7);
 
@@ -89,9 +93,11 @@ async fn staged(
     running: &Running,
     since: Timestamp,
 ) -> Result<Arc<World>, Failure> {
+    let staged = |files, field, to: String| Staged { files, field, from: String::new(), to };
     let staging = vec![
-        Staged { field: "base_url", from: ADDRESS.to_owned(), to: running.url() },
-        Staged { field: "start_date", from: String::new(), to: format!("\"{since}\"") },
+        Staged { from: ADDRESS.to_owned(), ..staged("tenants/", "base_url", running.url()) },
+        staged("tenants/", "start_date", format!("\"{since}\"")),
+        staged("headwater.yaml", "timeout", PATIENCE.to_owned()),
     ];
     let store = Folder::staged(&places.folder, staging);
     for account in accounts() {
