@@ -60,12 +60,36 @@ pub(crate) struct DatetimeCursor {
     pub(crate) global: bool,
     /// The end of a window is sent less this: the source's upper bound is inclusive.
     inclusive_unit: Option<Period>,
+    /// Each window is read as so many side by side.
+    split: u32,
 }
 
 impl DatetimeCursor {
     /// Where reading ends.
     pub(crate) fn end(&self, now: Moment) -> Moment {
         self.end.unwrap_or(now)
+    }
+
+    /// The parts of a window that are read side by side; none of them is empty.
+    pub(crate) fn parts(&self, window: Bounds) -> Vec<Bounds> {
+        let whole = window.until.at().duration_since(window.from.at()).as_micros();
+        let count = i128::from(self.split).min(whole.max(1));
+        let bound = |i: i128| match i {
+            0 => Some(window.from),
+            i if i == count => Some(window.until),
+            i => window.from.plus(Period::from_micros(whole * i / count)),
+        };
+        let part = |i: i128| {
+            let (from, until) = (bound(i)?, bound(i + 1)?);
+            let inside = self.cut.granularity.filter(|_| i + 1 < count);
+            let last = match inside {
+                Some(unit) => until.minus(unit)?.max(from),
+                None if i + 1 < count => until,
+                None => window.last,
+            };
+            Some(Bounds { from, until, last })
+        };
+        (0..count).map(part).collect::<Option<_>>().unwrap_or_else(|| vec![window])
     }
 
     /// A window as it is sent: its start and its end.

@@ -222,7 +222,8 @@ impl Stream {
         let mut progress = Progress::resuming(cursor, from.map(Moment::utc), Map::new());
         let windows = progress.windows(cursor, cursor.end(Moment::utc(now)), most);
         let windows = windows.map_err(|e| core.state_error(&e))?;
-        Ok(windows.iter().map(|bounds| core.slice(partition, Some(bounds))).collect())
+        let parts = windows.into_iter().flat_map(|window| cursor.parts(window));
+        Ok(parts.map(|bounds| core.slice(partition, Some(&bounds))).collect())
     }
 
     /// Reads the pages of a slice, from its start or from a place that an earlier read gave.

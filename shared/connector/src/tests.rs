@@ -128,6 +128,19 @@ async fn a_place_in_a_slice_is_found_again() {
     assert_eq!(provider.calls()[2], provider.calls()[1]);
 }
 
+#[test]
+fn an_overlay_splits_windows_and_sends_inclusive_ends() {
+    let overlay = "window: {inclusive_unit: 1ms, split: 2}\n";
+    let stream = source(ORDERS, overlay, &Provider::default()).streams()[0].clone();
+    let now = "2024-01-05T00:00:00Z".parse().unwrap();
+    let slices = stream.slices(&crate::Partition::default(), None, now).unwrap();
+    let ends: Vec<_> = slices.iter().map(|s| s.end.as_deref().unwrap()).collect();
+    assert_eq!(ends, ["1704239999999", "1704412799999"]);
+    let windows: Vec<_> = slices.iter().map(|s| s.window.unwrap()).collect();
+    assert_eq!(windows[0].until(), windows[1].from());
+    assert_eq!(windows[1].until(), now);
+}
+
 #[tokio::test]
 async fn a_token_that_comes_again_ends_the_walk_with_an_error() {
     let stream = orders(&Provider::answering([FIRST, FIRST, FIRST]));

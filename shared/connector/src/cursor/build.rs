@@ -49,6 +49,7 @@ impl DatetimeCursor {
             data_feed: part.flag("is_data_feed")?,
             client_side: part.flag("is_client_side_incremental")?,
             global: part.flag("global_substream_cursor")?,
+            split: overlay.window.as_ref().and_then(|window| window.split).map_or(1, u32::from),
             inclusive_unit: overlay
                 .window
                 .as_ref()

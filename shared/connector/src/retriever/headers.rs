@@ -1,45 +1,17 @@
 //! Answer headers as templates read them.
 
+use request::error_handler::headers_value;
 use request::value::{Dict, Selection, Value};
 
-/// The headers that templates read, under the names they read them by; `link` is the parsed
-/// `Link` header. Names are found without regard to case.
+/// The headers under the names that templates read them by; `link` is the parsed `Link` header.
 pub(super) fn value(headers: &[(String, String)], read: Option<&Selection>) -> Value {
-    let mut dict = Dict::default();
-    let mut add = |name: &str| {
-        if let Some(text) = find(headers, name) {
-            dict.insert(name, Value::from(text.as_str()));
-        }
-    };
-    match read {
-        None => {}
-        Some(Selection::Fields(fields)) => fields.keys().for_each(|name| add(name)),
-        Some(Selection::All) => {
-            for (name, _) in headers {
-                add(name);
-                add(&capitalised(name));
-            }
-        }
+    let mut value = headers_value(headers, read);
+    let named = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("link"));
+    let text: Vec<&str> = named.map(|(_, text)| text.as_str()).collect();
+    if let Some(dict) = value.as_dict_mut() {
+        dict.insert("link", links(&text.join(", ")));
     }
-    dict.insert("link", links(find(headers, "link").as_deref().unwrap_or_default()));
-    Value::from(dict)
-}
-
-/// The values of a header, joined as HTTP allows.
-fn find(headers: &[(String, String)], name: &str) -> Option<String> {
-    let named = headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
-    let values: Vec<&str> = named.map(|(_, value)| value.as_str()).collect();
-    (!values.is_empty()).then(|| values.join(", "))
-}
-
-/// `x-next-page` → `X-Next-Page`.
-fn capitalised(name: &str) -> String {
-    let word = |word: &str| {
-        let mut chars = word.chars();
-        let first = chars.next().map(|c| c.to_ascii_uppercase());
-        first.into_iter().chain(chars).collect::<String>()
-    };
-    name.split('-').map(word).collect::<Vec<_>>().join("-")
+    value
 }
 
 /// `<https://…>; rel="next", …` by relation, or by address where there is none.
