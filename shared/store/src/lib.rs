@@ -5,6 +5,7 @@
 //! The crate knows neither sources nor the lake's formats: slices, positions and partitions are
 //! opaque JSON, parts are keys and digests.
 
+pub mod airbyte;
 pub mod budget;
 mod due;
 mod error;
