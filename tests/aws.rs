@@ -3,6 +3,8 @@
 //! `cargo xtask test` starts the emulators and runs this; it is not part of a plain `cargo test`,
 //! and without the emulators' variables every test here fails and says so.
 
+#[path = "functions.rs"]
+mod functions;
 #[path = "producers.rs"]
 mod producers;
 

@@ -8,7 +8,7 @@ use crate::Fault;
 use crate::cloud::Cloud;
 use crate::emulators::Emulators;
 use crate::install::{self, program};
-use crate::machine::{cargo, root, run};
+use crate::machine::{cargo, root, run, target};
 
 /// Formatting, lints, tests, documents, templates; then the contracts on emulated AWS.
 pub fn test() -> Result<(), Fault> {
@@ -41,11 +41,12 @@ pub fn test() -> Result<(), Fault> {
     steps.close("cargo xtask test")
 }
 
-/// The tests of `tests/aws.rs`, which nothing else runs.
+/// The tests of `tests/aws.rs`, which nothing else runs. They start the functions' programs.
 fn on_aws(cloud: &Cloud) -> Result<(), Fault> {
+    run(cargo().args(["build", "-p", "schedule", "-p", "extract", "--quiet"]))?;
     let mut tests = cargo();
     tests.args(["test", "-p", "system-tests", "--test", "aws", "--quiet"]);
-    run(tests.envs(cloud.variables()))
+    run(tests.envs(cloud.variables()).env("HEADWATER_FUNCTIONS", target().join("debug")))
 }
 
 fn templates() -> Result<(), Fault> {
