@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use super::{cloud, fresh};
 
 /// How long a function may take, as its context says.
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_mins(1);
 
 /// What passes between a test and the stand-in of the runtime.
 struct Wire {
@@ -175,7 +175,7 @@ impl Ground {
 
     /// The messages that wait in the queue, as SQS hands them to a function.
     async fn batch(&self) -> Value {
-        let (wait, hidden) = (Duration::from_secs(2), Duration::from_secs(60));
+        let (wait, hidden) = (Duration::from_secs(2), Duration::from_mins(1));
         let mut records = Vec::new();
         loop {
             let messages = self.stack.jobs.receive(10, wait, hidden).await.unwrap();
