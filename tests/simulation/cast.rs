@@ -25,8 +25,8 @@ pub const TENANTS: [&str; 2] = ["acme", "birch"];
 
 pub fn timing() -> Timing {
     Timing {
-        lease: Duration::from_secs(60),
-        claim: Duration::from_secs(60),
+        lease: Duration::from_mins(1),
+        claim: Duration::from_mins(1),
         retry: Duration::from_secs(30),
         skew: Duration::from_secs(10),
     }

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use model::{Classify, PlanId, Retry, RunId, Timestamp};
 use ports::{Deadline, ObjectError, ObjectStore, Queue, Received};
 use serde::{Deserialize, Serialize};
-use store::{Counts, Refusal, Store, StoreError, StreamKey};
+use store::{Counts, Generation, Leave, Refusal, Store, StoreError, StreamKey};
 
 use crate::batch::{Handle, Settled, settle};
 use crate::event::{BatchResponse, SqsEvent};
@@ -127,6 +127,14 @@ pub enum Error {
     /// The stream is not configured, or cannot be opened.
     #[error(transparent)]
     Source(#[from] PullError),
+    /// A run holds the stream.
+    #[error("{stream} is being pulled until {until}, at the latest")]
+    Busy {
+        /// Stream.
+        stream: Box<StreamKey>,
+        /// Until when.
+        until: Timestamp,
+    },
     /// State is out of reach.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -146,6 +154,7 @@ impl Classify for Error {
         match self {
             Self::Malformed(_) | Self::Encode { .. } => Retry::Never,
             Self::Source(error) => error.retry(),
+            Self::Busy { .. } => Retry::Backoff,
             Self::Store(error) => error.retry(),
             Self::Lake(error) => error.retry(),
         }
@@ -206,4 +215,29 @@ pub async fn pull(deps: &Deps, job: Job, deadline: Deadline) -> Result<Outcome, 
         }
     };
     end::run(deps, hold, &job, deadline).await
+}
+
+/// Accepts the refresh of a stream that was held aside because it had shrunk, as a person asked:
+/// views show it from then on. None when nothing is held aside.
+pub async fn accept(deps: &Deps, stream: &StreamKey) -> Result<Option<Generation>, Error> {
+    let run: RunId = deps.store.ids().fresh().parse().map_err(land::encode)?;
+    let hold = match deps.store.acquire(stream, &run, None).await? {
+        Ok(hold) => hold,
+        Err(Refusal::Held { until }) => {
+            let held = Box::new(stream.clone());
+            return Err(Error::Busy { stream: held, until });
+        }
+        Err(Refusal::Superseded | Refusal::Unknown) => return Ok(None),
+    };
+    let accepted = hold.accept().await?;
+    let (head, now) = (hold.head().await, deps.store.now());
+    let described = deps.sources.describe(stream).await?;
+    let regular = described.schedule.after(head.last_checked.unwrap_or(now));
+    let due = if head.plan.is_some() { now } else { regular };
+    hold.leave(Leave::Waiting { due }).await?;
+    let (waiting, _) = deps.store.unpublished_of(stream, None).await?;
+    for commit in &waiting {
+        publish::publish(&deps.store, &deps.lake, commit).await?;
+    }
+    Ok(accepted)
 }

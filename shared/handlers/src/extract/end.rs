@@ -153,7 +153,11 @@ struct Ending<'a> {
 
 impl Ending<'_> {
     async fn leave(&self, hold: Hold, report: Report) -> Result<Outcome, Error> {
-        let Report { plan, counts, end } = report;
+        let Report { plan, mut counts, end } = report;
+        if counts.slices > 1 && counts.full == counts.slices {
+            tracing::warn!("the last page of every slice is full: the source may cut off");
+            counts.gaps += 1;
+        }
         self.deps.watch.count(Metric::PagesFetched, counts.pages);
         self.deps.watch.count(Metric::GapsSuspected, counts.gaps);
         let now = self.deps.store.now();
