@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::schedule;
-use model::Timestamp;
+use model::{Retry, Timestamp};
 use ports::Deadline;
 use store::{Counts, Plan, Purpose, Run, RunStatus, StreamKey};
 
@@ -134,7 +134,7 @@ impl<'a> Drive<'a> {
             let ended = match status {
                 RunStatus::Complete => self.satisfied(&runs, wanted.reconcile).await?,
                 RunStatus::Skipped => Some(Ended::Skipped(reason(&runs))),
-                RunStatus::Failed if wanted.failures + 1 >= TRIES => {
+                RunStatus::Failed if is_final(&runs) || wanted.failures + 1 >= TRIES => {
                     Some(Ended::Failed(reason(&runs)))
                 }
                 RunStatus::Failed | RunStatus::Continued => None,
@@ -215,6 +215,12 @@ impl<'a> Drive<'a> {
 fn reason(runs: &[Run]) -> String {
     let newest = runs.first().and_then(|run| run.reason.as_ref());
     newest.map(|reason| reason.message.clone()).unwrap_or_default()
+}
+
+/// Whether the newest run failed in a way that no repetition mends.
+fn is_final(runs: &[Run]) -> bool {
+    let newest = runs.first().and_then(|run| run.reason.as_ref());
+    newest.is_some_and(|reason| reason.class == Retry::Never.class())
 }
 
 fn state(error: store::StoreError) -> Failure {

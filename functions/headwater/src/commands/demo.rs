@@ -11,6 +11,7 @@ use handlers::configuration::Configuration;
 use handlers::schedule::Target;
 use host::SystemClock;
 use model::Timestamp;
+use model::config::parse_duration;
 use ports::{Clock, Method, Scheduler};
 use sandbox::{Running, Seed, Size, accounts};
 use serde_json::json;
@@ -27,9 +28,6 @@ use crate::world::{self, World};
 /// The address that the sample tenants' files name.
 const ADDRESS: &str = "http://127.0.0.1:7717";
 
-/// Longest time that pulling may take.
-const LIMIT: Duration = Duration::from_secs(50);
-
 /// Time of one call. The call budget waits this long for the answers of a process that was killed,
 /// which on loopback is longer than they take.
 const PATIENCE: &str = "8s";
@@ -43,6 +41,10 @@ pub(crate) struct Demo {
     /// Port of the sandbox on loopback; by default 7717, or a free one when that is taken.
     #[arg(long)]
     port: Option<u16>,
+
+    /// Longest time that pulling may take.
+    #[arg(long, default_value = "50s", value_parser = parse_duration)]
+    limit: Duration,
 
     /// Leaves the sandbox as the last run left it.
     #[arg(long)]
@@ -70,7 +72,7 @@ pub(crate) async fn run(demo: &Demo, places: &Places, console: Console) -> Resul
     world.apply().await?;
     let targets = scheduled(&world).await?;
     let pulling = world.clock.now();
-    let driven = Drive::new(&world, pulling, LIMIT).run(&targets, &progress).await?;
+    let driven = Drive::new(&world, pulling, demo.limit).run(&targets, &progress).await?;
     progress.say("comparing every view with the sandbox's truth");
     let compared = compare::all(&world, &running.url(), &driven).await?;
     progress.finish();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::{Date, DateTime};
 use model::document::{Document, Node, NodeValue};
 use model::{SourceName, StreamName, TenantId, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::StreamKey;
 
 use crate::args::Places;
@@ -38,6 +38,9 @@ pub(crate) struct Import {
     base_url: Option<String>,
 }
 
+/// Where the script starts when it has no state.
+const FIRST_DAY: &str = "2022-01-01T00:00:00Z";
+
 /// One tenant of the script.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tenant {
@@ -49,6 +52,30 @@ struct Tenant {
     state: BTreeMap<String, Timestamp>,
 }
 
+impl Tenant {
+    /// Gives settings the names that the source has for them (`state` for `state_code`), and a
+    /// first day where it wants one: the earliest that the script knows, else the script's own.
+    fn fit(&mut self, fields: &[&str]) {
+        let named = |name: String| {
+            let prefix = |field: &&&str| name.starts_with(&format!("{field}_"));
+            let known = fields.contains(&name.as_str());
+            let meant = fields.iter().find(prefix).filter(|_| !known);
+            meant.map_or_else(|| name.clone(), |field| (*field).to_owned())
+        };
+        let renamed = |all: BTreeMap<String, String>| {
+            all.into_iter().map(|(name, value)| (named(name), value)).collect()
+        };
+        self.settings = renamed(std::mem::take(&mut self.settings));
+        self.secrets = renamed(std::mem::take(&mut self.secrets));
+        if fields.contains(&"start_date") {
+            let first = self.state.values().min().copied();
+            let first = first.or_else(|| FIRST_DAY.parse().ok()).unwrap_or_default();
+            let text = first.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            self.settings.entry("start_date".to_owned()).or_insert(json!(text).to_string());
+        }
+    }
+}
+
 /// Takes them over.
 pub(crate) async fn run(import: &Import, places: &Places, console: Console) -> Result<(), Failure> {
     let configuration = folder::configuration(places)?;
@@ -58,10 +85,16 @@ pub(crate) async fn run(import: &Import, places: &Places, console: Console) -> R
     if let Some(state) = &import.state {
         read_state(&document(state)?, &streams, &mut tenants)?;
     }
+    let spec = source.manifest.spec();
+    let fields = spec.pointer("/connection_specification/properties").and_then(Value::as_object);
+    let fields: Vec<&str> = fields.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    for tenant in tenants.values_mut() {
+        tenant.fit(&fields);
+    }
     let world = World::open(places).await?;
     for (id, tenant) in &tenants {
         for (name, value) in &tenant.secrets {
-            world::put_secret(places, id, &secret_name(name), value)?;
+            world::put_secret(places, id, &secret_name(&import.source, name), value)?;
         }
         let written = write(places, import, id, tenant)?;
         let mut adopted = Vec::new();
@@ -195,8 +228,13 @@ fn is_secret(name: &str) -> bool {
     ["key", "secret", "token", "password"].iter().any(|word| name.contains(word))
 }
 
-fn secret_name(field: &str) -> String {
-    field.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
+fn secret_name(source: &SourceName, field: &str) -> String {
+    plain(&format!("{source}-{field}"))
+}
+
+/// A text as one of our ids.
+fn plain(text: &str) -> String {
+    text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
 }
 
 fn stream_name(text: &str) -> Result<StreamName, Failure> {
@@ -204,8 +242,7 @@ fn stream_name(text: &str) -> Result<StreamName, Failure> {
 }
 
 fn connection(source: &SourceName) -> Result<model::ConnectionId, Failure> {
-    let id = secret_name(source.as_str());
-    id.parse().map_err(|error| Failure::Input(format!("{error}")))
+    plain(source.as_str()).parse().map_err(|error| Failure::Input(format!("{error}")))
 }
 
 /// Writes the tenant's file; one that is there already must say the same.
@@ -246,7 +283,8 @@ fn render(import: &Import, tenant: &Tenant) -> Result<String, Failure> {
         line(format_args!("      {}: {value}", json!(name)));
     }
     for name in tenant.secrets.keys() {
-        line(format_args!("      {}: {{secret: {}}}", json!(name), secret_name(name)));
+        let secret = secret_name(&import.source, name);
+        line(format_args!("      {}: {{secret: {secret}}}", json!(name)));
     }
     line(format_args!("    schedule: {{every: 24h}}"));
     if !tenant.state.is_empty() {
@@ -277,6 +315,16 @@ mod tests {
         let tenant = &tenants[&id("414")];
         assert_eq!(tenant.secrets["api_key"], "k1");
         assert_eq!(tenant.settings["state_code"], "\"ca\"");
+    }
+
+    #[test]
+    fn settings_get_the_names_of_the_source_and_a_first_day() {
+        let mut tenants = read_config(&parsed(CONFIG)).unwrap();
+        let tenant = tenants.get_mut(&id("414")).unwrap();
+        tenant.fit(&["state", "api_key", "start_date"]);
+        let settings: Vec<_> = tenant.settings.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(settings, ["start_date=\"2022-01-01T00:00:00Z\"", "state=\"ca\""]);
+        assert_eq!(tenant.secrets["api_key"], "k1");
     }
 
     #[test]
