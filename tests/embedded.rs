@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 /// A folder of its own for one test, empty at its start.
 fn folder(name: &str) -> PathBuf {
@@ -162,6 +165,67 @@ fn schemas_are_written_for_every_kind_of_file() {
     assert_eq!(output.status.code(), Some(0));
     for kind in ["tenant", "overlay", "customer", "headwater"] {
         let schema = fs::read_to_string(folder.join(format!("out/{kind}.schema.json"))).unwrap();
-        assert!(serde_json::from_str::<serde_json::Value>(&schema).unwrap().is_object());
+        assert!(serde_json::from_str::<Value>(&schema).unwrap().is_object());
     }
+}
+
+/// Runs the demo over the sample configuration and gives its last line.
+fn demo(folder: &Path) -> Value {
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
+    let args = ["demo", "--json", "--port", "0", "--limit", "10m", "--folder", config];
+    let output = headwater(folder, &args);
+    let last = text(&output.stdout).lines().last().map(str::to_owned).unwrap_or_default();
+    let report: Value = serde_json::from_str(&last).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{report:#}\n{}", text(&output.stderr));
+    report
+}
+
+fn sum(report: &Value, field: &str) -> u64 {
+    report["streams"].as_array().unwrap().iter().map(|one| one[field].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn every_view_equals_the_providers_truth_and_still_does_after_the_provider_changed() {
+    let folder = folder("demo");
+    let (first, second) = (demo(&folder), demo(&folder));
+    for report in [&first, &second] {
+        assert_eq!(report["ok"], true);
+        assert_eq!(sum(report, "in_view"), sum(report, "expected"));
+        let tenants: BTreeSet<&str> = report["streams"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|s| s["tenant"].as_str())
+            .collect();
+        assert_eq!(
+            tenants.into_iter().collect::<Vec<_>>(),
+            ["bluebird", "cedar", "delta", "elm", "fern"]
+        );
+    }
+    assert_ne!(sum(&first, "expected"), sum(&second, "expected"), "the provider changed nothing");
+    let count = "select count(*) n from rutter_orders where _tenant = 'fern'";
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
+    let rows = headwater(&folder, &["query", "--json", "--folder", config, count]);
+    assert!(text(&rows.stdout).starts_with("{\"n\":3"), "{}", text(&rows.stdout));
+}
+
+#[test]
+fn tenants_of_a_script_are_taken_over_with_their_secrets_and_state() {
+    let folder = sound("import");
+    put(
+        &folder,
+        "seed.json",
+        r#"{"tenants": {"414": {"api_key": "k1"}, "372": {"api_key": "k2"}}}"#,
+    );
+    put(&folder, "state.json", r#"{"latest_updates": {"414": {"shop_orders": "2022-01-01"}}}"#);
+    let args = ["tenants", "import", "--config", "seed.json", "--state", "state.json"];
+    let args = [args.as_slice(), &["--source", "shop", "--base-url", "http://x"]].concat();
+    let output = headwater(&folder, &args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let expected = "config/tenants/372.yaml: 1 secrets, 0 streams go on where they stopped\n\
+                    config/tenants/414.yaml: 1 secrets, 1 streams go on where they stopped\n";
+    assert_eq!(text(&output.stdout), expected);
+    let secret = fs::read_to_string(folder.join(".headwater/secrets/414/shop-api-key")).unwrap();
+    assert_eq!(secret, "k1");
+    assert_eq!(headwater(&folder, &["config", "check"]).status.code(), Some(0));
 }

@@ -32,7 +32,8 @@ pub(crate) struct Places {
     #[arg(long, global = true, env = "HEADWATER_CONFIG", default_value = "config")]
     pub(crate) folder: PathBuf,
 
-    /// Loopback hosts that sources may call, `name` or `name:port`; separate several by commas.
+    /// Loopback hosts that sources may call besides those that `headwater.yaml` lists, `name` or
+    /// `name:port`; separate several by commas.
     #[arg(long, global = true, env = "HEADWATER_ALLOW_HOSTS", value_delimiter = ',')]
     pub(crate) allow_hosts: Vec<String>,
 }

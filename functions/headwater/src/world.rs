@@ -71,7 +71,8 @@ impl World {
         let lake: Arc<dyn ObjectStore> = Arc::new(lake);
         let jobs: Arc<dyn Queue> = Arc::new(folder.queue("jobs"));
         let scheduler = Arc::new(folder.scheduler());
-        let hosts = [&places.allow_hosts, hosts].concat();
+        let settings = folder::named(places, configuration.settings().await)?;
+        let hosts = [&places.allow_hosts, &settings.allow_hosts, hosts].concat();
         let http: Arc<dyn Http> = Arc::new(Client::new(Policy::with_local(&hosts)));
         let store = Store::new(Arc::new(table), Arc::clone(&clock), ids, TIMING);
         let secrets: Arc<dyn Secrets> = Arc::new(secrets(places));

@@ -24,6 +24,9 @@ pub struct Settings {
     pub smallest_generation: f64,
     /// Continuations that one job may enqueue.
     pub hops: NonZeroU32,
+    /// Loopback hosts that sources may call from this machine, `name` or `name:port`. Functions
+    /// on AWS call none.
+    pub allow_hosts: Vec<String>,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
             limits: Limits::default(),
             smallest_generation: 0.5,
             hops: NonZeroU32::MIN.saturating_add(199),
+            allow_hosts: Vec::new(),
         }
     }
 }
@@ -78,7 +82,8 @@ impl Default for Limits {
     }
 }
 
-const FIELDS: &[&str] = &["compression", "part_bytes", "limits", "smallest_generation", "hops"];
+const FIELDS: &[&str] =
+    &["compression", "part_bytes", "limits", "smallest_generation", "hops", "allow_hosts"];
 const LIMITS: &[&str] = &["max_pages", "max_slices", "max_body", "timeout"];
 
 impl Settings {
@@ -104,6 +109,10 @@ impl Settings {
         let hops = root.field("hops").and_then(|at| d.whole(&at, 1..=10_000));
         if let Some(hops) = hops.and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new) {
             settings.hops = hops;
+        }
+        if let Some(hosts) = root.field("allow_hosts") {
+            let items = d.list(&hosts);
+            settings.allow_hosts = items.iter().filter_map(|host| d.text(host)).collect();
         }
         decoder.finish(Some(settings))
     }
