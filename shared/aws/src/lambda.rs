@@ -7,6 +7,7 @@
 use std::error::Error as StdError;
 use std::io::Stdout;
 use std::sync::Arc;
+use std::time::Duration;
 
 use host::{Emf, LogStyle, SystemClock, VarError, Vars, init_logs};
 use jiff::Timestamp;
@@ -15,6 +16,9 @@ use model::{Classify, Metric};
 use ports::{Clock, Deadline, Metrics};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// Time of an event whose runtime gives it no usable deadline.
+const USUAL: Duration = Duration::from_mins(5);
 
 /// What ends a function's process: a fault of the runtime, or of its settings.
 pub type Error = lambda_runtime::Error;
@@ -59,10 +63,11 @@ impl Bridge {
         O: Serialize,
         F: Classify + StdError,
     {
-        let (deps, handler, metrics) = (&deps, &handler, &self.metrics);
+        let (deps, handler, metrics, clock) = (&deps, &handler, &self.metrics, &self.clock);
         lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| async move {
             let (event, context) = event.into_parts();
-            let outcome = handler(deps, event, deadline(context.deadline)).await;
+            let now = clock.now();
+            let outcome = handler(deps, event, deadline(context.deadline, now)).await;
             metrics.flush();
             outcome.map_err(|error| diagnostic(&error))
         }))
@@ -70,10 +75,15 @@ impl Bridge {
     }
 }
 
-/// The runtime's deadline, milliseconds since 1970.
-fn deadline(millis: u64) -> Deadline {
+/// The runtime's deadline, milliseconds since 1970. One that has passed before its event arrives
+/// comes from a stand-in of the runtime (`cargo lambda watch` gives a constant): the event then
+/// has [`USUAL`].
+fn deadline(millis: u64, now: Timestamp) -> Deadline {
     let at = i64::try_from(millis).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    Deadline::at(at.unwrap_or(Timestamp::MAX))
+    match at {
+        Some(at) if at > now => Deadline::at(at),
+        _ => Deadline::at(now.checked_add(USUAL).unwrap_or(Timestamp::MAX)),
+    }
 }
 
 /// The class of an error and the chain of its causes.
@@ -92,8 +102,6 @@ fn diagnostic<F: Classify + StdError>(error: &F) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use model::Retry;
 
     use super::*;
@@ -120,10 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn the_deadline_is_the_runtimes() {
-        let at = "2026-01-01T12:00:00.5Z".parse::<Timestamp>().unwrap();
-        let millis = u64::try_from(at.as_millisecond()).unwrap();
-        assert_eq!(deadline(millis), Deadline::at(at));
-        assert_eq!(deadline(u64::MAX), Deadline::at(Timestamp::MAX));
+    fn the_deadline_is_the_runtimes_unless_it_has_passed_already() {
+        let now = "2026-01-01T12:00:00Z".parse::<Timestamp>().unwrap();
+        let later = now + Duration::from_millis(1500);
+        let millis = u64::try_from(later.as_millisecond()).unwrap();
+        assert_eq!(deadline(millis, now), Deadline::at(later));
+        assert_eq!(deadline(600_000, now), Deadline::at(now + USUAL));
+        assert_eq!(deadline(u64::MAX, now), Deadline::at(now + USUAL));
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use model::Metric;
+use model::{Metric, Unit};
 use ports::{Clock, Dimension, Metrics};
 use serde_json::{Map, Value, json};
 
@@ -83,7 +83,11 @@ impl<W: Write + Send + 'static> Metrics for Emf<W> {
         dimensions.dedup_by(|a, b| a.name == b.name);
         let gathered = state.gathered.entry(dimensions.clone()).or_default();
         let values = gathered.entry(metric).or_default();
-        values.push(value);
+        match (metric.unit(), values.first_mut()) {
+            // Of what is counted only the sum is ever asked for.
+            (Unit::Count | Unit::Bytes, Some(sum)) => *sum += value,
+            _ => values.push(value),
+        }
         if values.len() >= MAX_VALUES || gathered.len() >= MAX_METRICS {
             let full = std::mem::take(gathered);
             self.write(&mut state.writer, &dimensions, &full);

@@ -71,7 +71,7 @@ fn a_flush_writes_one_line_a_dimension_set() {
                 }],
             },
             "Function": "extract",
-            "PagesFetched": [1.0, 1.0],
+            "PagesFetched": 2.0,
         })
     );
     assert_eq!(lines[1]["Source"], "rutter");
@@ -84,10 +84,10 @@ fn a_flush_writes_one_line_a_dimension_set() {
 fn a_line_holds_at_most_one_hundred_values_of_a_metric() {
     let (emf, paper) = emf();
     for _ in 0..=MAX_VALUES {
-        emf.emit(Metric::PagesFetched, 1.0, &[]);
+        emf.emit(Metric::FreshnessSeconds, 1.0, &[]);
     }
     drop(emf);
-    let counts: Vec<_> = paper.lines().iter().map(|l| l["PagesFetched"].clone()).collect();
+    let counts: Vec<_> = paper.lines().iter().map(|l| l["FreshnessSeconds"].clone()).collect();
     assert_eq!(counts[0].as_array().unwrap().len(), MAX_VALUES);
     assert_eq!(counts[1], 1.0);
 }
