@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws::Resources;
+use handlers::configuration::schedules;
 use host::{LogStyle, SystemClock, VarError, Vars};
 use model::Metric;
-use ports::Clock;
+use model::config::TenantFile;
+use model::document::Document;
+use ports::{Cadence, Clock};
 use serde_json::Value;
 use xtask::template::{Resource, Stack, at, entries};
 
@@ -222,4 +225,48 @@ fn every_metric_is_shown_or_alarmed_and_no_other_is() {
     }
     let all: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name().to_owned()).collect();
     assert_eq!(seen, all);
+}
+
+/// Name, expression, time zone and event of a schedule.
+type Told = (String, String, String, Value);
+
+/// The schedules that the sample tenants' files ask for, as `EventBridge` is told them.
+fn configured() -> BTreeSet<String> {
+    let folder = root().join("config/tenants");
+    let mut all = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let tenant = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let document = Document::parse(path.to_str().unwrap(), &text).unwrap();
+        for schedule in schedules(&TenantFile::parse(&document, &tenant).unwrap()) {
+            let (expression, zone) = match schedule.cadence {
+                Cadence::Every(every) => (format!("rate({} minutes)", every.as_secs() / 60), None),
+                Cadence::Cron { expression, timezone } => {
+                    (format!("cron({expression})"), Some(timezone))
+                }
+            };
+            let zone = zone.unwrap_or_else(|| "UTC".to_owned());
+            let event = serde_json::from_str(&schedule.input).unwrap();
+            let told: Told = (schedule.name, expression, zone, event);
+            all.insert(format!("{told:?}"));
+        }
+    }
+    all
+}
+
+#[test]
+fn the_sample_tenants_have_the_schedules_that_their_files_ask_for() {
+    let stack = stack();
+    let mut given = BTreeSet::new();
+    for nested in stack.of_kind("AWS::Serverless::Application") {
+        let text = |name: &str| at(&nested.properties, &format!("/Parameters/{name}")).as_str();
+        let (Some(name), Some(input)) = (text("Name"), text("Input")) else { continue };
+        let zone = text("Timezone").unwrap_or("UTC").to_owned();
+        let expression = text("Expression").unwrap().to_owned();
+        let event = serde_json::from_str(input).unwrap();
+        let told: Told = (name.to_owned(), expression, zone, event);
+        given.insert(format!("{told:?}"));
+    }
+    assert_eq!(given, configured());
 }
