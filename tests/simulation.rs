@@ -7,6 +7,8 @@
 mod cast;
 #[path = "simulation/crash.rs"]
 mod crash;
+#[path = "simulation/interpreted.rs"]
+mod interpreted;
 #[path = "simulation/planted.rs"]
 mod planted;
 #[path = "simulation/source.rs"]
@@ -35,6 +37,9 @@ use watch::Watched;
 /// Worlds of the test command.
 const WORLDS: u64 = 2_000;
 
+/// Those of them in which nothing of the pipeline is replaced.
+const INTERPRETED: u64 = 60;
+
 /// How a seed's pipeline is set up.
 fn shape(world: &World, bug: Option<Bug>) -> Shape {
     let ids = world.ids();
@@ -54,6 +59,7 @@ fn shape(world: &World, bug: Option<Bug>) -> Shape {
             timeout: Duration::from_secs(30),
         }),
         bug,
+        interpreted: None,
     }
 }
 
@@ -62,31 +68,48 @@ fn live(seed: u64, bug: Option<Bug>) -> Vec<Violation> {
     let chaos = Chaos::drawn(seed);
     let world = World::new(seed, chaos.clone());
     let shape = shape(&world, bug);
-    let watched = Watched::new(&world);
+    live_in(&world, &chaos, &shape)
+}
+
+/// The same with the manifest's interpreter for a source.
+fn live_interpreted(seed: u64) -> Vec<Violation> {
+    let chaos = Chaos::drawn(seed);
+    let world = World::new(seed, chaos.clone());
+    let interpreted = Some(interpreted::configuration(&world));
+    let reconcile = Some(Every::Runs(NonZeroU32::MIN.saturating_add(1)));
+    let shape = Shape { interpreted, reconcile, limit: None, ..shape(&world, None) };
+    live_in(&world, &chaos, &shape)
+}
+
+fn live_in(world: &World, chaos: &Chaos, shape: &Shape) -> Vec<Violation> {
+    let watched = Watched::new(world);
     let provider = world.provider();
     provider.stock(24, Duration::from_hours(24 * 10));
     world.stir(Duration::from_mins(12));
     let queue = world.queue(JOBS);
     world.block_on(cast::poison(queue));
-    people(&world, &watched, &shape, 2);
+    people(world, &watched, shape, 2);
     world.run_for(Duration::from_mins(130));
     world.calm();
     let calm = world.now() + cast::timing().skew * 2;
     for _ in 0..36 {
         world.run_for(Duration::from_mins(20));
-        if is_done(&world, &shape, calm) || !watched.violations().is_empty() {
-            return verdict(&world, &watched, &chaos, &shape);
+        if is_done(world, shape, calm) || !watched.violations().is_empty() {
+            return verdict(world, &watched, chaos, shape);
         }
     }
     vec![Violation::new("liveness", "the world does not come to rest".to_owned())]
 }
 
 /// Worlds side by side on all cores.
-fn worlds(seeds: std::ops::Range<u64>, bug: Option<Bug>) -> Vec<(u64, Vec<Violation>)> {
+fn worlds(
+    seeds: std::ops::Range<u64>,
+    live: impl Fn(u64) -> Vec<Violation> + Copy + Send + Sync,
+) -> Vec<(u64, Vec<Violation>)> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from) as u64;
     let lives = |core: u64| {
         let mine = seeds.clone().filter(move |seed| seed % cores == core);
-        mine.map(|seed| (seed, live(seed, bug)))
+        mine.map(|seed| (seed, live(seed)))
             .filter(|(_, found)| !found.is_empty())
             .collect::<Vec<_>>()
     };
@@ -98,7 +121,13 @@ fn worlds(seeds: std::ops::Range<u64>, bug: Option<Bug>) -> Vec<(u64, Vec<Violat
 
 #[test]
 fn two_thousand_worlds_hold_the_invariants() {
-    let bad = worlds(0..WORLDS, None);
+    let bad = worlds(0..WORLDS, |seed| live(seed, None));
+    assert!(bad.is_empty(), "{} worlds, first: {:#?}", bad.len(), bad.first());
+}
+
+#[test]
+fn interpreted_worlds_hold_the_invariants() {
+    let bad = worlds(0..INTERPRETED, live_interpreted);
     assert!(bad.is_empty(), "{} worlds, first: {:#?}", bad.len(), bad.first());
 }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use handlers::configured::Configured;
 use handlers::event::{BatchResponse, SqsAttribute, SqsEvent, SqsRecord};
 use handlers::extract::{self, Answer, Silent, Watch};
+use handlers::pull::Sources;
 use handlers::schedule::{self, Target};
 use ports::{
     Clock, Deadline, GROUP, Ids, Message, NOT_BEFORE, ObjectStore, Queue, Received, Table,
@@ -44,6 +46,7 @@ pub struct Ground {
     pub objects: Arc<dyn ObjectStore>,
     pub jobs: Arc<dyn Queue>,
     pub http: Arc<dyn ports::Http>,
+    pub secrets: Arc<dyn ports::Secrets>,
     pub metrics: Arc<dyn ports::Metrics>,
 }
 
@@ -61,6 +64,7 @@ impl Ground {
             objects: Arc::new(worker.behind(objects)),
             jobs: planted::queue(shape.bug, watched.queue(worker.queue(JOBS))),
             http: worker.http(),
+            secrets: worker.secrets(),
             metrics: worker.metrics(),
         }
     }
@@ -70,9 +74,13 @@ impl Ground {
         Store::new(table, clock, Arc::clone(&self.ids), timing())
     }
 
-    fn sources(&self, shape: &Shape) -> Arc<SimSources> {
-        let budgets = Budgets::new(self.store());
-        let (http, clock) = (Arc::clone(&self.http), Arc::clone(&self.clock));
+    fn sources(&self, shape: &Shape) -> Arc<dyn Sources> {
+        let (http, store) = (Arc::clone(&self.http), self.store());
+        if let Some(configuration) = &shape.interpreted {
+            let secrets = Arc::clone(&self.secrets);
+            return Arc::new(Configured::new(Arc::clone(configuration), secrets, http, store));
+        }
+        let (budgets, clock) = (Budgets::new(store), Arc::clone(&self.clock));
         Arc::new(SimSources::new(http, clock, budgets, shape.clone()))
     }
 

@@ -106,6 +106,7 @@ pub fn live(blow: Blow, at: usize) -> (usize, Vec<store::invariant::Violation>) 
         reconcile: None,
         limit: None,
         bug: None,
+        interpreted: None,
     };
     let watched = Watched::new(&world);
     world.provider().stock(12, Duration::from_hours(48));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use handlers::configuration::Configuration;
 use handlers::pull::{
     Described, Pages, Place, Placing, Pull, PullError, PullPage, PullPartition, PullRecord,
     PullSlice, Sources, Timetable,
@@ -40,6 +41,8 @@ pub struct Shape {
     pub limit: Option<CallLimit>,
     /// What is wrong with it on purpose.
     pub bug: Option<Bug>,
+    /// The configuration folder, when the manifest's interpreter reads the provider.
+    pub interpreted: Option<Arc<Configuration>>,
 }
 
 /// Both streams of the provider, for any tenant.
