@@ -19,6 +19,7 @@ mod repository;
 mod resume;
 mod row;
 mod run;
+mod slices;
 mod work;
 
 pub use due::Claim;

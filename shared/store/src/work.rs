@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use model::{CursorValue, PlanId, Timestamp};
-use ports::{Direction, MAX_TRANSACTION_ITEMS, SortRange};
+use ports::MAX_TRANSACTION_ITEMS;
 use serde_json::{Map, Value};
 
 use crate::hold::Seen;
 use crate::plan::partition_digest;
-use crate::repository::{Paging, later};
+use crate::repository::later;
 use crate::resume::{Progress, counted, resume_point};
-use crate::row::{decode, put, put_until, remove};
+use crate::row::{put, put_until, remove};
 use crate::{
     Attempt, DoneSlice, Generation, Head, Hold, OpenSlice, Partition, Plan, Purpose, SliceId,
-    Sofar, Store, StoreError, StreamKey,
+    Sofar, StoreError,
 };
 
 /// Finished plans and committed slices are kept this long, for publishing again and for questions.
@@ -52,77 +52,6 @@ pub enum Refreshed {
     Committed(Generation),
     /// It is much smaller than the one before it; a person has to accept it.
     Held(Generation),
-}
-
-impl Store {
-    /// A plan of a stream.
-    pub async fn plan(&self, key: &StreamKey, id: &PlanId) -> Result<Option<Plan>, StoreError> {
-        Ok(self.row(&key.plan(id)).await?.map(|(plan, _)| plan))
-    }
-
-    /// A partition of a stream.
-    pub async fn partition(
-        &self,
-        key: &StreamKey,
-        digest: &str,
-    ) -> Result<Option<Partition>, StoreError> {
-        Ok(self.row(&key.part(digest)).await?.map(|(partition, _)| partition))
-    }
-
-    /// One page of the partitions of a stream, by digest.
-    pub async fn partitions(
-        &self,
-        key: &StreamKey,
-        after: Option<&str>,
-    ) -> Result<(Vec<Partition>, Option<String>), StoreError> {
-        self.listed(key, "partition#".to_owned(), after, 200).await
-    }
-
-    /// One page of the open slices of a plan: by partition, then by start.
-    pub async fn open_slices(
-        &self,
-        key: &StreamKey,
-        plan: &PlanId,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<OpenSlice>, Option<String>), StoreError> {
-        self.listed(key, format!("open#{plan}#"), after, limit).await
-    }
-
-    /// One page of the committed slices of a plan: by partition, then by start.
-    pub async fn done_slices(
-        &self,
-        key: &StreamKey,
-        plan: &PlanId,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<DoneSlice>, Option<String>), StoreError> {
-        self.listed(key, format!("done#{plan}#"), after, limit).await
-    }
-
-    /// A committed slice.
-    pub async fn done_slice(
-        &self,
-        key: &StreamKey,
-        plan: &PlanId,
-        slice: &SliceId,
-    ) -> Result<Option<DoneSlice>, StoreError> {
-        Ok(self.row(&key.done(plan, slice)).await?.map(|(done, _)| done))
-    }
-
-    async fn listed<T: serde::de::DeserializeOwned>(
-        &self,
-        key: &StreamKey,
-        prefix: String,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<T>, Option<String>), StoreError> {
-        let paging = Paging { after, limit };
-        let range = SortRange::Prefix(prefix);
-        let page = self.rows(key.partition(), range, Direction::Forward, paging).await?;
-        let rows = page.items.iter().map(decode).collect::<Result<_, _>>()?;
-        Ok((rows, page.next))
-    }
 }
 
 impl Hold {
