@@ -31,7 +31,15 @@ pub(crate) fn configuration(places: &Places) -> Result<Configuration, Failure> {
 
 /// Nothing goes on with faulty files.
 pub(crate) async fn sound(places: &Places, configuration: &Configuration) -> Result<(), Failure> {
-    let faults = named(places, configuration.check().await)?;
+    none(places, configuration.check().await)
+}
+
+/// Nothing goes on with these faults, unless there are none.
+pub(crate) fn none(
+    places: &Places,
+    faults: Result<Vec<Fault>, configuration::Error>,
+) -> Result<(), Failure> {
+    let faults = named(places, faults)?;
     if faults.is_empty() { Ok(()) } else { Err(from_here(places, faults).into()) }
 }
 

@@ -164,6 +164,12 @@ impl Error {
         }
     }
 
+    /// Whether a walk that was to go on from a place in its slice may fail for that place alone:
+    /// tokens of pages grow old.
+    pub fn may_be_the_place(&self) -> bool {
+        matches!(self, Self::Refused { configuration: false, .. } | Self::Endless { .. })
+    }
+
     /// The protocol's word for who has to act.
     pub fn failure_type(&self) -> &'static str {
         match self {

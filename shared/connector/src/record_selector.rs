@@ -84,6 +84,23 @@ impl Selector {
         Ok(records)
     }
 
+    /// Whether records stand in a list, as far as the path says where; bodies of a whole list are
+    /// its items.
+    pub(crate) fn is_listed(&self, bodies: &[Value], whole: &[u8]) -> Result<bool, PathError> {
+        if self.path.has_star() {
+            return Ok(true);
+        }
+        if self.path.segments().is_empty() {
+            return Ok(whole.trim_ascii_start().first() == Some(&b'['));
+        }
+        for body in bodies {
+            if !matches!(self.path.get(body)?, Some(Value::List(_))) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Filters and changes the records. `context` has the slice and the page's token.
     pub(crate) fn select(
         &self,

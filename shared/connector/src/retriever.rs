@@ -6,6 +6,7 @@ mod page;
 mod rules;
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -77,6 +78,41 @@ pub struct PageReader {
     next: Option<(Value, u64)>,
     /// Digests of the requests made, so that a walk in a circle is seen.
     asked: HashSet<u64>,
+    same: Same,
+}
+
+/// Pages in a row that hold the same, so that a walk on the spot is seen.
+#[derive(Debug, Default)]
+struct Same {
+    digest: u64,
+    pages: u64,
+}
+
+/// So many pages in a row may hold the same records.
+const SAME_PAGES: u64 = 100;
+
+/// So many pages in a row may be empty and still promise more.
+const EMPTY_PAGES: u64 = 1_000;
+
+impl Same {
+    /// Takes the records of a page that held `count` of them before they were filtered; gives how
+    /// many pages have held the same when that is too many.
+    fn exceeded(&mut self, records: &[Record], count: u64) -> Option<u64> {
+        if records.is_empty() && count > 0 {
+            *self = Self::default();
+            return None;
+        }
+        let mut digest = DefaultHasher::new();
+        for record in records.first().into_iter().chain(records.last()) {
+            record.raw.hash(&mut digest);
+        }
+        records.len().hash(&mut digest);
+        let digest = digest.finish();
+        self.pages = if self.digest == digest { self.pages + 1 } else { 1 };
+        self.digest = digest;
+        let most = if records.is_empty() { EMPTY_PAGES } else { SAME_PAGES };
+        (self.pages > most).then_some(most)
+    }
 }
 
 impl PageReader {
@@ -93,7 +129,15 @@ impl PageReader {
             }
             _ => (core.paginator.initial(), 0),
         };
-        Self { core, slice, value, span, next: Some(first), asked: HashSet::new() }
+        Self {
+            core,
+            slice,
+            value,
+            span,
+            next: Some(first),
+            asked: HashSet::new(),
+            same: Same::default(),
+        }
     }
 
     /// The slice.
@@ -166,6 +210,12 @@ impl PageReader {
             self.next = Some((next, number + 1));
         }
         page.records = std::mem::take(&mut found.records);
+        if let Some(pages) = self.same.exceeded(&page.records, found.count)
+            && page.next.is_some()
+        {
+            let message = format!("{pages} pages in a row hold the same, and more are promised");
+            return Err(Error::Endless { at: at.clone(), message });
+        }
         Ok(page)
     }
 

@@ -1,5 +1,6 @@
 //! The configuration folder, read through an object store and re-read when a file changes.
 
+mod build;
 mod check;
 mod error;
 mod resolve;

@@ -37,6 +37,12 @@ pub enum PullError {
         /// Stream.
         stream: Box<StreamKey>,
     },
+    /// The source does not go on from the place that it was given: the slice begins again.
+    #[error("{source}")]
+    Misplaced {
+        /// What it answered.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// It failed. The cause holds no secret.
     #[error("{source}")]
     Failed {
@@ -58,7 +64,9 @@ impl Classify for PullError {
     fn retry(&self) -> Retry {
         match self {
             Self::NotReady { .. } => Retry::Backoff,
-            Self::Unsupported { .. } | Self::Unconfigured { .. } => Retry::Never,
+            Self::Unsupported { .. } | Self::Unconfigured { .. } | Self::Misplaced { .. } => {
+                Retry::Never
+            }
             Self::Failed { retry, .. } => *retry,
         }
     }

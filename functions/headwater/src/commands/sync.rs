@@ -95,6 +95,7 @@ async fn targets(
     let tenant: TenantId = parts.next().unwrap_or_default().parse().map_err(input)?;
     let (connection, stream) = (parts.next(), parts.next());
     let file = folder::named(places, configuration.tenant(&tenant).await)?;
+    folder::none(places, configuration.check_of(&tenant).await)?;
     let grants = folder::named(places, configuration.grants(&file).await)?;
     let secrets = world::secrets(places);
     let mut targets = Vec::new();

@@ -10,6 +10,8 @@ use request::value::{Dict, Selection, Value};
 pub(crate) struct RawPage {
     /// Where each record stands in the body, and its cursor value.
     pub(crate) records: Vec<RawRecord>,
+    /// Whether they stand in a list.
+    pub(crate) listed: bool,
     /// The selected fields beside the records.
     pub(crate) response: Dict,
 }
@@ -132,6 +134,7 @@ impl<'a> Reader<'a> {
 
     /// The records of a list; empty ones count where they stand at the end of a path.
     fn array(&mut self, keep_empty: bool) -> Result<(), RawError> {
+        self.page.listed = true;
         let mut next = self.jiter.known_array()?;
         while let Some(peek) = next {
             if peek != Peek::Object {

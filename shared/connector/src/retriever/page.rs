@@ -80,7 +80,11 @@ impl Content {
         let within = read.field(path.first().map_or("", String::as_str)).is_some();
         let beside = if within && !path.is_empty() { &nothing } else { read };
         let field = core.cursor.as_ref().map(|cursor| cursor.field.as_str());
-        let RawPage { records: found, response } = Reader::new(body, field).read(path, beside)?;
+        let RawPage { records: found, listed, response } =
+            Reader::new(body, field).read(path, beside)?;
+        if core.shared.overlay.needs_list && !listed {
+            return Err(RawError::Shape);
+        }
         let mut content = Self {
             records: Vec::with_capacity(found.len()),
             count: found.len() as u64,
@@ -120,6 +124,16 @@ impl Content {
     ) -> Result<Self, Error> {
         let shape = |message: String| Error::Shape { at: at.clone(), message };
         let bodies = bodies(core.decoder, body).map_err(|reason| not_json(at, &reason))?;
+        let is_json = matches!(core.decoder, Decoder::Json);
+        if core.shared.overlay.needs_list && is_json {
+            let listed =
+                core.selector.is_listed(&bodies, body).map_err(|e| shape(e.to_string()))?;
+            if !listed {
+                return Err(shape(
+                    "the answer has no list of records where they belong".to_owned(),
+                ));
+            }
+        }
         let found = core.selector.extract(&bodies).map_err(|e| shape(e.to_string()))?;
         if let Some(other) = found.iter().find(|record| record.as_dict().is_none()) {
             return Err(shape(format!("expected records, found {}", other.type_name())));

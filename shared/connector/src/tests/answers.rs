@@ -101,3 +101,41 @@ async fn a_stream_that_is_not_ready_leaves_its_state_alone() {
     let out = String::from_utf8(out).unwrap();
     assert!(!out.contains("STATE\"") && out.contains("not ready"), "{out}");
 }
+
+#[tokio::test]
+async fn where_a_list_is_needed_an_answer_without_it_is_no_empty_page() {
+    let provider = Provider::default();
+    let stream = source(ORDERS, "needs_list: true", &provider).streams()[0].clone();
+    let odd = ["", " \n", "{}", "null", "7", r#""busy""#, r#"{"orders":null}"#, r#"{"orders":0}"#];
+    for body in odd.into_iter().chain([r#"{"orders":"x"}"#, r#"{"orders":{"id":1}}"#]) {
+        provider.add(200, &[], body);
+        let error = pages(&stream).await.unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{body}: {error}");
+    }
+    provider.add(200, &[], r#"{"orders":[]}"#);
+    assert_eq!(pages(&stream).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn pages_that_hold_the_same_for_ever_are_given_up() {
+    for (records, most) in [(r#"[{"id":1},{"id":2}]"#, 100), ("[]", 1_000)] {
+        let provider = Provider::default();
+        for page in 0..=most {
+            let body = format!(r#"{{"orders":{records},"next_cursor":"t{page}"}}"#);
+            provider.add(200, &[], &body);
+        }
+        let error = pages(&orders(&provider)).await.unwrap_err();
+        assert!(matches!(error, Error::Endless { .. }), "{error}");
+        assert_eq!(provider.calls().len(), most + 1);
+    }
+}
+
+#[tokio::test]
+async fn refused_credentials_say_nothing_about_a_place() {
+    for (status, place) in [(400, true), (404, true), (401, false), (403, false)] {
+        let provider = Provider::default();
+        provider.add(status, &[], "");
+        let error = pages(&orders(&provider)).await.unwrap_err();
+        assert_eq!(error.may_be_the_place(), place, "{error}");
+    }
+}

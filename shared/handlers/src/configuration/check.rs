@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use model::config::{Streams, TenantFile};
+use connector::Error as SourceError;
+use model::config::{Connection, Streams, TenantFile};
 use model::document::{Document, Fault, Node};
 use model::{ConnectionId, TenantId};
 use ports::SecretPath;
 use serde_json::Value;
 
+use super::build::trial;
 use super::{Configuration, Error, LoadedSource, meant};
 
 impl Configuration {
@@ -18,19 +20,31 @@ impl Configuration {
         let mut faults = Vec::new();
         gather(self.settings().await, &mut faults)?;
         for source in self.sources().await? {
-            gather(self.source(&source).await, &mut faults)?;
+            if let Some(loaded) = gather(self.source(&source).await, &mut faults)? {
+                self.check_overlay(source.as_str(), &loaded, &mut faults).await?;
+            }
         }
         let tenants = self.tenants().await?;
         for tenant in &tenants {
-            if let Some(file) = gather(self.tenant(tenant).await, &mut faults)? {
-                self.check_tenant(&file, &mut faults).await?;
-            }
+            faults.extend(self.check_of(tenant).await?);
         }
         for customer in self.customers().await? {
             self.check_customer(&customer, &tenants, &mut faults).await?;
         }
         faults.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-        faults.dedup();
+        // What is wrong with a source shows for each connection that uses it: once is enough.
+        faults.dedup_by(|a, b| {
+            a == b || (a.file == b.file && a.file.contains("sources/") && place(a) == place(b))
+        });
+        Ok(faults)
+    }
+
+    /// The faults of one tenant's file, and those between it and the sources that it names.
+    pub async fn check_of(&self, tenant: &TenantId) -> Result<Vec<Fault>, Error> {
+        let mut faults = Vec::new();
+        if let Some(file) = gather(self.tenant(tenant).await, &mut faults)? {
+            self.check_tenant(&file, &mut faults).await?;
+        }
         Ok(faults)
     }
 
@@ -47,8 +61,12 @@ impl Configuration {
             let place = Place::new(&document, id);
             match self.source(&connection.source).await {
                 Ok(source) => {
+                    let known = faults.len();
                     streams(&place, &connection.streams, &source, faults);
                     specified(&place, &source, faults);
+                    if faults.len() == known {
+                        faults.extend(self.built(&place, connection, &source)?);
+                    }
                 }
                 Err(Error::Unknown { name, known, .. }) => {
                     let near = meant(&name, &known);
@@ -60,6 +78,35 @@ impl Configuration {
                 }
                 Err(Error::Faults(_)) => {}
                 Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Streams that an overlay speaks of and the manifest does not have.
+    async fn check_overlay(
+        &self,
+        name: &str,
+        source: &LoadedSource,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), Error> {
+        let known: Vec<&str> = source.manifest.stream_names().collect();
+        let spoken_of = source.overlay.streams.keys();
+        let unknown: Vec<_> = spoken_of.filter(|name| !known.contains(&name.as_str())).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let key = self.key("sources", name, ".headwater.yaml")?;
+        let (_, document) = self.document(&key).await?;
+        let entries = document.root.get("streams").and_then(Node::entries).unwrap_or_default();
+        for (key, node) in entries {
+            if unknown.iter().any(|name| name.as_str() == key.text) {
+                let near = meant(&key.text, &known);
+                let there = known.join(", ");
+                let message =
+                    format!("there is no stream `{}`{near}; there are: {there}", key.text);
+                let fault = document.fault(node, &format!("streams.{}", key.text), message);
+                faults.push(Fault { line: key.line, column: key.column, ..fault });
             }
         }
         Ok(())
@@ -84,6 +131,47 @@ impl Configuration {
         }
         Ok(())
     }
+}
+
+impl Configuration {
+    /// What does not fit when the source is made for this connection, before any call.
+    fn built(
+        &self,
+        place: &Place<'_>,
+        connection: &Connection,
+        source: &LoadedSource,
+    ) -> Result<Option<Fault>, Error> {
+        let Err(error) = trial(connection, source) else { return Ok(None) };
+        let (name, path) = (connection.source.as_str(), place.path.as_str());
+        Ok(Some(match error {
+            SourceError::Stream { stream, source } => Fault {
+                file: self.key("sources", name, ".yaml")?.to_string(),
+                line: source.line,
+                column: 1,
+                field: source.path,
+                message: format!("{} (stream `{stream}`, as {path} has it)", source.message),
+            },
+            SourceError::Overlay { source } => Fault {
+                file: self.key("sources", name, ".headwater.yaml")?.to_string(),
+                line: 1,
+                column: 1,
+                field: "body".to_owned(),
+                message: format!("a pattern is no regular expression: {}", reason(&source)),
+            },
+            other => place.fault(&["source"], other.to_string()),
+        }))
+    }
+}
+
+fn place(fault: &Fault) -> (u32, u32, &str) {
+    (fault.line, fault.column, &fault.field)
+}
+
+/// What is wrong with a pattern, without the drawing above it.
+fn reason(error: &impl ToString) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 /// Keeps faults and goes on; other errors end the check.

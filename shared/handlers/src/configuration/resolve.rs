@@ -46,7 +46,7 @@ async fn value(
 }
 
 /// Every reference to a secret and the JSON pointer to its place.
-fn references(config: &Value) -> Vec<(String, SecretRef)> {
+pub(super) fn references(config: &Value) -> Vec<(String, SecretRef)> {
     let mut found = Vec::new();
     let mut open = vec![(String::new(), config)];
     while let Some((pointer, value)) = open.pop() {

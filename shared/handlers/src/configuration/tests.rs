@@ -162,3 +162,26 @@ connections:
         ]
     );
 }
+
+#[tokio::test]
+async fn a_check_makes_each_source_as_a_run_would() {
+    let source = SOURCE.replace("field_path: []", "field_path: [\"{{ config['base_url' }}\"]");
+    let overlay = "readiness: [{status: 409, body: '(('}]\nstreams:\n  ordres: {}\n";
+    let mut told = Vec::new();
+    for (source, overlay) in [(source.as_str(), ""), (SOURCE, overlay)] {
+        let (_, configuration) = folder(&[
+            ("tenants/bluebird.yaml", BLUEBIRD),
+            ("sources/shop.yaml", source),
+            ("sources/shop.headwater.yaml", overlay),
+        ])
+        .await;
+        let faults = configuration.check().await.unwrap();
+        told.extend(faults.iter().map(ToString::to_string));
+    }
+    let expected = [
+        "config/sources/shop.yaml:10:1: streams[0].retriever.record_selector.extractor.field_path[0]: template cannot be read: unexpected `}` (stream `orders`, as connections.shop has it)",
+        "config/sources/shop.headwater.yaml:1:1: body: a pattern is no regular expression: unclosed group",
+        "config/sources/shop.headwater.yaml:3:3: streams.ordres: there is no stream `ordres`, did you mean `orders`?; there are: orders, customers",
+    ];
+    assert_eq!(told, expected);
+}

@@ -50,18 +50,30 @@ impl Pull for Connected {
     async fn read(&self, slice: &Value, from: Option<&Value>) -> Result<Box<dyn Pages>, PullError> {
         let slice: Slice = read(slice)?;
         let from: Option<Position> = from.map(read).transpose()?;
-        Ok(Box::new(Walk(self.stream.read(&slice, from))))
+        let resumed = from.is_some();
+        Ok(Box::new(Walk { reader: self.stream.read(&slice, from), resumed }))
     }
 }
 
 /// The pages of a slice.
 #[derive(Debug)]
-struct Walk(PageReader);
+struct Walk {
+    reader: PageReader,
+    /// Whether its next page is one that an earlier walk was told of.
+    resumed: bool,
+}
 
 #[async_trait]
 impl Pages for Walk {
     async fn next(&mut self) -> Result<Option<PullPage>, PullError> {
-        let Some(page) = self.0.next().await.map_err(failed)? else { return Ok(None) };
+        let resumed = std::mem::take(&mut self.resumed);
+        let page = self.reader.next().await.map_err(|error| match error {
+            error if resumed && error.may_be_the_place() => {
+                PullError::Misplaced { source: Box::new(error) }
+            }
+            error => failed(error),
+        })?;
+        let Some(page) = page else { return Ok(None) };
         let Page { records, number, request_start, this, next, full, .. } = page;
         let record =
             |record: connector::Record| PullRecord { raw: record.raw, cursor: record.cursor };

@@ -253,7 +253,7 @@ impl Ending<'_> {
             Retry::Never | Retry::BadData => regular,
         };
         self.deps.watch.count(Metric::RunsFailed, 1);
-        tracing::error!(%error, retry = error.retry().class(), "the run failed");
+        tracing::error!(stream = %hold.key(), %error, retry = error.retry().class(), "the run failed");
         let (class, message) = (error.retry().class().to_owned(), chain(&error));
         Ok((Outcome::Failed { class, message }, Leave::Failed { due }))
     }

@@ -13,7 +13,7 @@ use super::Error;
 use super::land::Lander;
 use super::watch::Fact;
 use super::work::Work;
-use crate::pull::{Pages, Place, Placing, PullPage};
+use crate::pull::{Pages, Place, Placing, PullError, PullPage};
 
 /// A place found by counting is good for this long.
 const COUNTED_PLACE: Duration = Duration::from_mins(5);
@@ -50,8 +50,13 @@ impl Work<'_> {
         let mut lander = Lander::new(self, &open)?;
         loop {
             if open.sofar.check.is_none() {
-                let Walked::Whole { shifting } = self.walk(&mut open, &mut lander).await? else {
-                    return Ok(());
+                let shifting = match self.walk(&mut open, &mut lander).await {
+                    Ok(Walked::Whole { shifting }) => shifting,
+                    Ok(Walked::Stopped) => return Ok(()),
+                    Err(error) => {
+                        self.misplaced(error, &mut open, &mut lander).await?;
+                        continue;
+                    }
                 };
                 if !shifting {
                     return self.commit(&open, lander, false).await;
@@ -70,6 +75,28 @@ impl Work<'_> {
             }
             open.sofar = lander.sofar.clone();
         }
+    }
+
+    /// Begins a slice again whose saved place the source does not know any more. A source that
+    /// knows none of its places fails the run; the next one begins at the slice's start.
+    async fn misplaced(
+        &self,
+        error: Error,
+        open: &mut OpenSlice,
+        lander: &mut Lander<'_>,
+    ) -> Result<(), Error> {
+        if !matches!(error, Error::Source(PullError::Misplaced { .. })) {
+            return Err(error);
+        }
+        if open.sofar.again >= AGAIN {
+            open.sofar = Sofar::default();
+            self.hold.save(&self.plan, open).await?;
+            return Err(error);
+        }
+        tracing::warn!(stream = %self.key(), %error, "a slice begins again");
+        lander.restart()?;
+        open.sofar = lander.sofar.clone();
+        Ok(())
     }
 
     /// Drops a saved place that has grown old: the slice, or its check, starts again.
@@ -161,6 +188,9 @@ impl Work<'_> {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
                 Err(error) => {
+                    if matches!(error, PullError::Misplaced { .. }) {
+                        open.sofar.check = Some(Check::default());
+                    }
                     self.hold.save(&self.plan, open).await?;
                     return Err(error.into());
                 }

@@ -25,6 +25,9 @@ pub struct Overlay {
     /// Answers that mean: this account has no such endpoint. The stream is skipped.
     #[serde(default)]
     pub unsupported: Vec<AnswerRule>,
+    /// An answer without the list of records, be it empty, is refused instead of read as empty.
+    #[serde(default)]
+    pub needs_list: bool,
     /// How cursor values are read.
     #[serde(default)]
     pub cursor: Option<CursorRule>,
@@ -99,6 +102,7 @@ const FIELDS: &[&str] = &[
     "readiness",
     "end_of_data",
     "unsupported",
+    "needs_list",
     "cursor",
     "timezone",
     "budget",
@@ -121,6 +125,10 @@ impl Overlay {
             readiness,
             end_of_data,
             unsupported,
+            needs_list: root
+                .field("needs_list")
+                .and_then(|flag| d.truth(&flag))
+                .unwrap_or_default(),
             cursor: root.field("cursor").and_then(|cursor| d.cursor(&cursor)),
             timezone: root.field("timezone").and_then(|zone| d.timezone(&zone)),
             budget: root.field("budget").and_then(|budget| d.budget(&budget)),
