@@ -52,7 +52,7 @@ impl Provider {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
                 // A caller that hangs up in the middle is none of the test's business.
-                thread::spawn(move || serve(stream, &shared).is_ok());
+                thread::spawn(move || serve(&stream, &shared).is_ok());
             }
         });
         Self { host, state }
@@ -76,7 +76,7 @@ impl Provider {
     }
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+fn serve(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
@@ -87,8 +87,8 @@ fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let head = format!(
         "HTTP/1.1 {status} X\r\n{location}content-length: {length}\r\nconnection: close\r\n\r\n"
     );
-    (&stream).write_all(head.as_bytes())?;
-    (&stream).write_all(body.as_bytes())
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())
 }
 
 fn answer(target: &str, state: &mut State) -> (u16, Option<String>, String) {
