@@ -11,6 +11,7 @@ pub(crate) use partitions::Partitions;
 pub(crate) use progress::Progress;
 pub(crate) use windows::{Bounds, Cut};
 
+use jiff::tz::TimeZone;
 use request::datetime::{Format, Period};
 use request::value::Value;
 use serde_json::Value as Json;
@@ -62,9 +63,23 @@ pub(crate) struct DatetimeCursor {
     inclusive_unit: Option<Period>,
     /// Each window is read as so many side by side.
     split: u32,
+    /// The zone of texts that name none; UTC unless the overlay says otherwise.
+    zone: Option<TimeZone>,
 }
 
 impl DatetimeCursor {
+    /// The same, where texts without an offset are local times of a zone.
+    pub(crate) fn in_zone(mut self, zone: Option<TimeZone>) -> Self {
+        self.zone = zone;
+        self.cut.start = self.local(self.cut.start);
+        self.end = self.end.map(|end| self.local(end));
+        self
+    }
+
+    fn local(&self, moment: Moment) -> Moment {
+        self.zone.as_ref().and_then(|zone| moment.read_in(zone)).unwrap_or(moment)
+    }
+
     /// Where reading ends.
     pub(crate) fn end(&self, now: Moment) -> Moment {
         self.end.unwrap_or(now)
@@ -103,13 +118,14 @@ impl DatetimeCursor {
         if value.is_nothing() {
             return None;
         }
-        Format::parse_any(&self.formats, value).ok().and_then(Moment::new)
+        let moment = Format::parse_any(&self.formats, value).ok().and_then(Moment::new)?;
+        Some(self.local(moment))
     }
 
     /// The same of a text.
     pub(crate) fn parse_text(&self, text: &str) -> Option<Moment> {
         let parsed = |format: &Format| format.parse_text(text).ok();
-        self.formats.iter().find_map(parsed).and_then(Moment::new)
+        self.formats.iter().find_map(parsed).and_then(Moment::new).map(|at| self.local(at))
     }
 
     /// A state's value, which must be one.
@@ -122,6 +138,7 @@ impl DatetimeCursor {
 
     /// As the source and the state write it.
     pub(crate) fn format(&self, moment: Moment) -> String {
-        self.format.format(moment.written())
+        let local = self.zone.as_ref().and_then(|zone| moment.written_in(zone));
+        self.format.format(local.unwrap_or(moment.written()))
     }
 }

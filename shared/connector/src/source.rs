@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use model::config::Overlay;
 use model::{StreamName, Timestamp};
 use ports::{Clock, Http, Ids};
@@ -14,7 +15,7 @@ use serde_json::Value as Json;
 
 use crate::error::Error;
 use crate::manifest::Manifest;
-use crate::part::Part;
+use crate::part::{BuildError, Part};
 use crate::retriever::Rules;
 use crate::stream::{Core, Stream};
 
@@ -82,6 +83,12 @@ impl Shared {
     /// What every template sees.
     pub(crate) fn context(&self) -> Context<'_> {
         Context::new(self.config.clone(), self.runtime.now).ids(self.runtime.ids.as_ref())
+    }
+
+    /// The zone of texts that name none, if the overlay says which.
+    pub(crate) fn zone(&self, part: &Part<'_>) -> Result<Option<TimeZone>, BuildError> {
+        let zone = self.overlay.timezone.as_deref().map(TimeZone::get).transpose();
+        zone.map_err(|error| part.fault(format!("the overlay's time zone: {error}")))
     }
 }
 

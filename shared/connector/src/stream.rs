@@ -62,7 +62,8 @@ impl Core {
         let overlay = shared.overlay.stream(&name);
         let sync = part.child("incremental_sync");
         let cursor = sync.as_ref().map(|sync| DatetimeCursor::build(sync, &context, &overlay));
-        let cursor = cursor.transpose()?;
+        let zone = shared.zone(part)?;
+        let cursor = cursor.transpose()?.map(|cursor| cursor.in_zone(zone));
         let option = |field| match &sync {
             Some(sync) => Injection::at(sync, field, &context),
             None => Ok(None),

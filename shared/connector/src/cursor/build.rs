@@ -55,6 +55,7 @@ impl DatetimeCursor {
                 .as_ref()
                 .and_then(|window| window.inclusive_unit)
                 .map(to_period),
+            zone: None,
         })
     }
 }

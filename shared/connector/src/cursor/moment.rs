@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use request::datetime::{DateTime, Period};
 
 /// An instant as a source wrote it: two moments are equal when they are the same instant, but
@@ -35,6 +36,22 @@ impl Moment {
         self.written
     }
 
+    /// The moment of the same text read as a local time of that zone; a text with an offset, or
+    /// a number, stays what it is. Of two instants with the same local time the earlier counts,
+    /// and a time that clocks skip is moved past the gap.
+    pub(crate) fn read_in(self, zone: &TimeZone) -> Option<Self> {
+        if self.written.offset().is_some() {
+            return None;
+        }
+        let at = zone.to_ambiguous_timestamp(self.written.civil()).compatible().ok()?;
+        Self::new(Self::utc(at).written_in(zone)?)
+    }
+
+    /// As clocks of that zone show it.
+    pub(crate) fn written_in(self, zone: &TimeZone) -> Option<DateTime> {
+        self.written.to_utc().ok()?.at_offset(zone.to_offset(self.at).seconds()).ok()
+    }
+
     /// Later by a period; months move the calendar. `None` beyond the years of four digits.
     pub(crate) fn plus(self, period: Period) -> Option<Self> {
         Self::new(self.written.plus(period).ok()?)
@@ -63,5 +80,41 @@ impl PartialOrd for Moment {
 impl Ord for Moment {
     fn cmp(&self, other: &Self) -> Ordering {
         self.at.cmp(&other.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use request::datetime::Format;
+
+    use super::*;
+
+    fn read(format: &str, text: &str, zone: &str) -> String {
+        let zone = TimeZone::get(zone).unwrap();
+        let moment = Moment::new(Format::new(format).parse_text(text).unwrap()).unwrap();
+        moment.read_in(&zone).unwrap_or(moment).at().to_string()
+    }
+
+    #[test]
+    fn a_text_without_an_offset_is_a_local_time() {
+        let local = |text| read("%Y-%m-%dT%H:%M:%S", text, "America/Los_Angeles");
+        assert_eq!(local("2024-05-01T00:00:00"), "2024-05-01T07:00:00Z");
+        assert_eq!(local("2024-12-01T00:00:00"), "2024-12-01T08:00:00Z");
+        assert_eq!(local("2024-11-03T01:30:00"), "2024-11-03T08:30:00Z");
+        assert_eq!(local("2024-03-10T02:30:00"), "2024-03-10T10:30:00Z");
+    }
+
+    #[test]
+    fn a_text_with_an_offset_says_it_itself() {
+        let at = read("%Y-%m-%dT%H:%M:%S%z", "2024-05-01T00:00:00+02:00", "America/Los_Angeles");
+        assert_eq!(at, "2024-04-30T22:00:00Z");
+    }
+
+    #[test]
+    fn bounds_are_written_as_the_zones_clocks_show_them() {
+        let zone = TimeZone::get("America/Los_Angeles").unwrap();
+        let moment = Moment::utc("2024-05-01T07:00:00Z".parse().unwrap());
+        let written = moment.written_in(&zone).unwrap();
+        assert_eq!(Format::new("%Y-%m-%d %H:%M").format(written), "2024-05-01 00:00");
     }
 }
