@@ -18,6 +18,8 @@ pub struct Document {
     pub file: String,
     /// What it holds; null when it is empty.
     pub root: Node,
+    /// Keys that came before in their mapping.
+    pub repeated: Vec<NodeKey>,
 }
 
 impl Document {
@@ -32,7 +34,8 @@ impl Document {
     /// # Ok::<(), model::document::Fault>(())
     /// ```
     pub fn parse(file: &str, text: &str) -> Result<Self, Fault> {
-        Ok(Self { file: file.to_owned(), root: read::read(file, text)? })
+        let (root, repeated) = read::read(file, text)?;
+        Ok(Self { file: file.to_owned(), root, repeated })
     }
 
     /// A fault of this file at a node.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use crate::document::{Document, Fault, Node, NodeValue, suggest};
+use crate::document::{Document, Fault, Node, NodeKey, NodeValue, suggest};
 
 /// A node and the path that leads to it.
 #[derive(Debug, Clone)]
@@ -41,7 +41,14 @@ pub(super) struct Decoder<'d> {
 
 impl<'d> Decoder<'d> {
     pub(super) fn new(document: &'d Document) -> Self {
-        Self { document, faults: Vec::new() }
+        let again = |key: &NodeKey| Fault {
+            file: document.file.clone(),
+            line: key.line,
+            column: key.column,
+            field: key.text.clone(),
+            message: "this field stands here twice".to_owned(),
+        };
+        Self { document, faults: document.repeated.iter().map(again).collect() }
     }
 
     /// The document's own mapping, names checked; an empty file is an empty mapping.

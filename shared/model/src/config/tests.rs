@@ -232,3 +232,15 @@ fn schemas_list_the_names_that_readers_accept() {
     assert_eq!(names(&tenant["$defs"]["Connection"]).len(), 6);
     assert_eq!(names(&tenant["$defs"]["StreamConfig"]).len(), 6);
 }
+
+#[test]
+fn a_field_that_stands_twice_is_a_fault_and_one_that_is_merged_over_is_none() {
+    let text = "grants: &g {}\nname: a\nconnections:\n  x: {source: s}\n  x: {source: t}\n";
+    let tenant = "a".parse().unwrap();
+    faults(
+        TenantFile::parse(&document(text), &tenant),
+        &["t.yaml:5:3: x: this field stands here twice"],
+    );
+    let merged = "connections:\n  x: &x {source: s}\n  y: {<<: *x, source: t}\n";
+    assert!(TenantFile::parse(&document(merged), &tenant).is_ok());
+}

@@ -1,6 +1,6 @@
 //! From parser events to located nodes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 100;
 const MAX_NODES: usize = 500_000;
 
 /// Reads the one document of a text.
-pub(super) fn read(file: &str, text: &str) -> Result<Node, Fault> {
+pub(super) fn read(file: &str, text: &str) -> Result<(Node, Vec<NodeKey>), Fault> {
     let mut reader = Reader { file, ..Reader::default() };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut parser = Parser::new_from_str(text);
@@ -33,7 +33,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Node, Fault> {
         reader.take(event, span)?;
     }
     let empty = Node { value: NodeValue::Null, line: 1, column: 1, date: false };
-    Ok(reader.root.unwrap_or(empty))
+    Ok((reader.root.unwrap_or(empty), reader.repeated))
 }
 
 /// Line and column, from 1.
@@ -79,6 +79,7 @@ struct Reader<'a> {
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
     root: Option<Node>,
+    repeated: Vec<NodeKey>,
 }
 
 impl Reader<'_> {
@@ -224,11 +225,15 @@ impl Reader<'_> {
 
     /// Expands merge keys: what they bring comes first and gives way to the mapping's own entries;
     /// of several merged mappings the first one counts.
-    fn merged(&self, entries: Vec<(Key, Node)>) -> Result<Vec<(NodeKey, Node)>, Fault> {
+    fn merged(&mut self, entries: Vec<(Key, Node)>) -> Result<Vec<(NodeKey, Node)>, Fault> {
         let mut all = Vec::new();
         let mut own = Vec::new();
+        let mut names = HashSet::new();
         for (key, node) in entries {
             if !key.merge {
+                if !names.insert(key.name.text.clone()) {
+                    self.repeated.push(key.name.clone());
+                }
                 own.push((key.name, node));
                 continue;
             }
