@@ -68,18 +68,6 @@ pub(crate) struct DatetimeCursor {
 }
 
 impl DatetimeCursor {
-    /// The same, where texts without an offset are local times of a zone.
-    pub(crate) fn in_zone(mut self, zone: Option<TimeZone>) -> Self {
-        self.zone = zone;
-        self.cut.start = self.local(self.cut.start);
-        self.end = self.end.map(|end| self.local(end));
-        self
-    }
-
-    fn local(&self, moment: Moment) -> Moment {
-        self.zone.as_ref().and_then(|zone| moment.read_in(zone)).unwrap_or(moment)
-    }
-
     /// Where reading ends.
     pub(crate) fn end(&self, now: Moment) -> Moment {
         self.end.unwrap_or(now)
@@ -118,14 +106,16 @@ impl DatetimeCursor {
         if value.is_nothing() {
             return None;
         }
-        let moment = Format::parse_any(&self.formats, value).ok().and_then(Moment::new)?;
-        Some(self.local(moment))
+        self.formats.iter().find_map(|format| {
+            Some(Moment::read(format.parse(value).ok()?, format, self.zone.as_ref()))
+        })?
     }
 
     /// The same of a text.
     pub(crate) fn parse_text(&self, text: &str) -> Option<Moment> {
-        let parsed = |format: &Format| format.parse_text(text).ok();
-        self.formats.iter().find_map(parsed).and_then(Moment::new).map(|at| self.local(at))
+        self.formats.iter().find_map(|format| {
+            Some(Moment::read(format.parse_text(text).ok()?, format, self.zone.as_ref()))
+        })?
     }
 
     /// A state's value, which must be one.

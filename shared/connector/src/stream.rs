@@ -61,9 +61,10 @@ impl Core {
         let name: StreamName = name.parse().map_err(|e| part.fault(format!("name: {e}")))?;
         let overlay = shared.overlay.stream(&name);
         let sync = part.child("incremental_sync");
-        let cursor = sync.as_ref().map(|sync| DatetimeCursor::build(sync, &context, &overlay));
         let zone = shared.zone(part)?;
-        let cursor = cursor.transpose()?.map(|cursor| cursor.in_zone(zone));
+        let cursor =
+            sync.as_ref().map(|sync| DatetimeCursor::build(sync, &context, &overlay, zone));
+        let cursor = cursor.transpose()?;
         let option = |field| match &sync {
             Some(sync) => Injection::at(sync, field, &context),
             None => Ok(None),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use model::config::StreamOverlay;
 use request::datetime::{Format, Period};
 use request::interpolation::Context;
@@ -19,14 +20,16 @@ impl DatetimeCursor {
         part: &Part<'_>,
         context: &Context<'_>,
         overlay: &StreamOverlay,
+        zone: Option<TimeZone>,
     ) -> Result<Self, BuildError> {
         let text = |field: &str, default: &str| -> Result<String, BuildError> {
             Ok(part.text_at(field, context)?.unwrap_or_else(|| default.to_owned()))
         };
         let format = Format::new(part.text("datetime_format")?.unwrap_or(DEFAULT_FORMAT));
-        let start = moment(&part.needed("start_datetime")?, context, &format)?;
-        let end =
-            part.child("end_datetime").map(|end| moment(&end, context, &format)).transpose()?;
+        let inherited = (&format, zone.as_ref());
+        let start = moment(&part.needed("start_datetime")?, context, inherited)?;
+        let end = part.child("end_datetime").map(|end| moment(&end, context, inherited));
+        let end = end.transpose()?;
         let (start_field, end_field) = (
             text("partition_field_start", "start_time")?,
             text("partition_field_end", "end_time")?,
@@ -55,7 +58,7 @@ impl DatetimeCursor {
                 .as_ref()
                 .and_then(|window| window.inclusive_unit)
                 .map(to_period),
-            zone: None,
+            zone,
         })
     }
 }
@@ -97,14 +100,15 @@ fn period(
 fn moment(
     part: &Part<'_>,
     context: &Context<'_>,
-    inherited: &Format,
+    inherited: (&Format, Option<&TimeZone>),
 ) -> Result<Moment, BuildError> {
+    let (inherited, zone) = inherited;
     if part.json.is_string() {
         let value = part.template(&part.parameters())?.text(context);
-        return read(part, &value.map_err(|e| part.fault(e.to_string()))?, inherited);
+        return read(part, &value.map_err(|e| part.fault(e.to_string()))?, (inherited, zone));
     }
     let own = part.text("datetime_format")?.filter(|text| !text.is_empty()).map(Format::new);
-    let format = own.as_ref().unwrap_or(inherited);
+    let format = (own.as_ref().unwrap_or(inherited), zone);
     let mut at = read(part, &part.text_at("datetime", context)?.unwrap_or_default(), format)?;
     if let Some(least) = part.text_at("min_datetime", context)?.filter(|text| !text.is_empty()) {
         at = at.max(read(part, &least, format)?);
@@ -115,7 +119,12 @@ fn moment(
     Ok(at)
 }
 
-fn read(part: &Part<'_>, text: &str, format: &Format) -> Result<Moment, BuildError> {
+fn read(
+    part: &Part<'_>,
+    text: &str,
+    (format, zone): (&Format, Option<&TimeZone>),
+) -> Result<Moment, BuildError> {
     let parsed = format.parse_text(text).map_err(|e| part.fault(e.to_string()))?;
-    Moment::new(parsed).ok_or_else(|| part.fault(format!("`{text}` is out of range")))
+    Moment::read(parsed, format, zone)
+        .ok_or_else(|| part.fault(format!("`{text}` is out of range")))
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use request::datetime::{DateTime, Period};
+use request::datetime::{DateTime, Format, Period};
 
 /// An instant as a source wrote it: two moments are equal when they are the same instant, but
 /// each is formatted with the offset it came with.
@@ -36,14 +36,12 @@ impl Moment {
         self.written
     }
 
-    /// The moment of the same text read as a local time of that zone; a text with an offset, or
-    /// a number, stays what it is. Of two instants with the same local time the earlier counts,
-    /// and a time that clocks skip is moved past the gap.
-    pub(crate) fn read_in(self, zone: &TimeZone) -> Option<Self> {
-        if self.written.offset().is_some() {
-            return None;
-        }
-        let at = zone.to_ambiguous_timestamp(self.written.civil()).compatible().ok()?;
+    /// What a text of that format says; one that names no zone is a local time of the given one,
+    /// or in UTC. Of two instants with the same local time the earlier counts, and a time that
+    /// clocks skip is moved past the gap.
+    pub(crate) fn read(parsed: DateTime, format: &Format, zone: Option<&TimeZone>) -> Option<Self> {
+        let Some(zone) = zone.filter(|_| format.is_local()) else { return Self::new(parsed) };
+        let at = zone.to_ambiguous_timestamp(parsed.civil()).compatible().ok()?;
         Self::new(Self::utc(at).written_in(zone)?)
     }
 
@@ -85,14 +83,13 @@ impl Ord for Moment {
 
 #[cfg(test)]
 mod tests {
-    use request::datetime::Format;
-
     use super::*;
 
     fn read(format: &str, text: &str, zone: &str) -> String {
         let zone = TimeZone::get(zone).unwrap();
-        let moment = Moment::new(Format::new(format).parse_text(text).unwrap()).unwrap();
-        moment.read_in(&zone).unwrap_or(moment).at().to_string()
+        let format = Format::new(format);
+        let parsed = format.parse_text(text).unwrap();
+        Moment::read(parsed, &format, Some(&zone)).unwrap().at().to_string()
     }
 
     #[test]
@@ -108,6 +105,11 @@ mod tests {
     fn a_text_with_an_offset_says_it_itself() {
         let at = read("%Y-%m-%dT%H:%M:%S%z", "2024-05-01T00:00:00+02:00", "America/Los_Angeles");
         assert_eq!(at, "2024-04-30T22:00:00Z");
+        let literal = |format, text| read(format, text, "America/Los_Angeles");
+        let at = literal("%Y-%m-%dT%H:%M:%SZ", "2024-05-01T00:00:00Z");
+        assert_eq!(at, "2024-05-01T00:00:00Z");
+        let at = literal("%Y-%m-%d %H:%M:%S+00:00", "2024-05-01 00:00:00+00:00");
+        assert_eq!(at, "2024-05-01T00:00:00Z");
     }
 
     #[test]

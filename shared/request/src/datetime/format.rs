@@ -71,6 +71,16 @@ impl Format {
         }
     }
 
+    /// Whether its texts say nothing of a zone: they have neither an offset nor a literal one.
+    pub fn is_local(&self) -> bool {
+        let Kind::Pattern { .. } = &self.kind else { return false };
+        let digits = |c: char| c.is_ascii_digit() || c == ':';
+        let literal = self.text.ends_with('Z')
+            || self.text.trim_end_matches(digits).ends_with(['+', '-'])
+                && self.text.ends_with(|c: char| c.is_ascii_digit());
+        !literal && !self.text.contains("%z") && !self.text.contains("%Z")
+    }
+
     /// Reads a text; a time without an offset is in UTC.
     pub fn parse_text(&self, text: &str) -> Result<DateTime, TimeError> {
         let found = match &self.kind {
