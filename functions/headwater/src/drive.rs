@@ -108,7 +108,8 @@ impl<'a> Drive<'a> {
             store.enroll(&key, &described.source, self.since).await.map_err(state)?;
             store.set_due(&key, Some(self.since)).await.map_err(state)?;
             let head = store.head(&key).await.map_err(state)?;
-            let known = head.is_some_and(|(head, _)| head.last_complete.is_some());
+            // A run that was killed may have committed rows that are gone by now.
+            let known = head.is_some_and(|(head, _)| head.fence > 0);
             let incremental = described.mode == lake::Mode::Incremental;
             let reconcile = described.reconcile.is_some() && incremental && known;
             self.streams.insert(key, Wanted { reconcile, failures: 0, ended: None });
