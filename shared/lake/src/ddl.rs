@@ -5,7 +5,7 @@ use crate::table::StreamTable;
 use crate::view::{Dialect, keyless_rows_sql, latest_rows_sql, literal, name};
 
 /// What the statements for Athena and Trino need to know of their place. The texts may be
-/// placeholders (`${LakeBucket}`) that the deployment fills in.
+/// placeholders (`${LakeBucket}`), to be replaced before the statements are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     /// Database (Athena) or schema (Trino).
