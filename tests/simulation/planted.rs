@@ -34,6 +34,8 @@ pub enum Bug {
     NoCommitObject,
     /// Tombstones are found and not landed.
     NoTombstones,
+    /// What a reconcile met and did not land is not named.
+    ForgottenMet,
     /// Rows are labelled with another tenant.
     WrongTenant,
     /// What can never pass is acknowledged instead of put aside.
@@ -45,7 +47,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CheckpointFirst,
         Self::LostFence,
         Self::ResumeAhead,
@@ -55,6 +57,7 @@ impl Bug {
         Self::ShortWindow,
         Self::NoCommitObject,
         Self::NoTombstones,
+        Self::ForgottenMet,
         Self::WrongTenant,
         Self::AckPoison,
         Self::NoExpectation,
@@ -112,6 +115,7 @@ impl BadTable {
             Bug::NoTombstones if row.contains("#gone#") && row.starts_with("done#") => {
                 value["parts"] = json!([]);
             }
+            Bug::ForgottenMet if row.starts_with("done#") => value["met"] = json!([]),
             Bug::ForgottenDue if key.partition.starts_with("due#") => return None,
             _ => {}
         }

@@ -62,6 +62,9 @@ async fn lake(objects: Arc<MemoryStore>) -> Lake {
             lake.commits.push(Commit::from_json(&body).unwrap());
             continue;
         }
+        if meta.key.as_str().starts_with("met/") {
+            continue;
+        }
         let mut reader = LineReader::new(body, Codec::Plain, Limits::default()).unwrap();
         let mut lines = Vec::new();
         while let Some(line) = reader.next_line().unwrap() {

@@ -96,7 +96,8 @@ impl Console {
 
     fn tell(self, failure: &Failure) {
         let text = failure.chain();
-        if self.json {
+        // What differs was the command's last line already.
+        if self.json && !matches!(failure, Failure::Differs(_)) {
             let faults: Vec<Value> = failure
                 .faults()
                 .iter()

@@ -9,9 +9,9 @@ use crate::line::{Line, RowKey};
 
 /// Compares what the views show with what a walk met, line by line.
 ///
-/// Add the lines of all visible landing objects ([`crate::visible_parts`]), the walk's own
-/// included, in any order; memory stays small when the walk's own come first, because of a row
-/// that was met only 16 bytes are kept.
+/// Add what the walk met without landing it, and the lines of all visible landing objects
+/// ([`crate::visible_parts`]), the walk's own included, in any order; memory stays small when what
+/// was met comes first, because of such a row only 16 bytes are kept.
 #[derive(Debug)]
 pub struct Absent {
     primary_key: Vec<Vec<String>>,
@@ -38,6 +38,18 @@ impl Absent {
         }
     }
 
+    /// Adds a row that the walk met, by its key as [`crate::PartWriter::write_key`] wrote it.
+    pub fn add_met(&mut self, key: &[u8]) {
+        let mut digest = RecordsDigest::default();
+        digest.add(key);
+        self.met.insert(digest);
+    }
+
+    /// Number of rows that the walk met.
+    pub fn met(&self) -> u64 {
+        self.met.len() as u64
+    }
+
     /// Adds a line of a landing object; `started` is the start of the last attempt that names it.
     pub fn add(&mut self, line: &Line<'_>, started: Timestamp) {
         let started = fixed_text(started);
@@ -47,8 +59,7 @@ impl Absent {
             None => RowKey::of(line.record.get(), &self.primary_key),
         };
         let Some(key) = key else { return };
-        let mut digest = RecordsDigest::default();
-        digest.add(key.as_str().as_bytes());
+        let digest = key.digest();
         if !line.deleted && seen >= self.walk_started.as_str() {
             self.others.remove(&key);
             self.met.insert(digest);
@@ -116,9 +127,11 @@ mod tests {
             (4, 30, false),
             (5, 120, false),
             (6, 10, true),
+            (7, 10, false),
         ];
         for order in [true, false] {
             let mut absent = Absent::new(&[vec!["id".to_owned()]], at(100));
+            absent.add_met(key(7).as_str().as_bytes());
             let mut told = told.to_vec();
             if order {
                 told.reverse();
@@ -126,6 +139,7 @@ mod tests {
             for (id, second, is_gone) in told {
                 add(&mut absent, id, second, is_gone);
             }
+            assert_eq!(absent.met(), 3);
             assert_eq!(absent.into_keys(), [key(2), key(4)]);
         }
     }

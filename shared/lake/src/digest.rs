@@ -60,7 +60,9 @@ impl FromStr for Sha256Hex {
 /// It depends neither on their order nor on how they are cut into parts, so two attempts at a
 /// slice have the same one exactly when they saw the same rows. It guards against chance, not
 /// against somebody who looks for two sets of rows with one sum.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct RecordsDigest(u128);
 

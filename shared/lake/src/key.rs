@@ -199,11 +199,18 @@ pub struct Attempt {
 
 const LANDING: &str = "landing";
 const COMMITS: &str = "commits";
+const MET: &str = "met";
 
 impl Attempt {
     /// The landing object of one of its parts; parts are counted from 1.
     pub fn part(self, part: u32, codec: Codec) -> LandingKey {
         LandingKey { attempt: self, part, codec }
+    }
+
+    /// An object that names rows which the attempt met and did not land, because views show them
+    /// as they are; counted from 1.
+    pub fn met(&self, part: u32, codec: Codec) -> Result<ObjectKey, KeyFault> {
+        self.render(MET, format_args!(".p{part:05}.ndjson{}", codec.extension()))
     }
 
     fn render(&self, root: &str, tail: fmt::Arguments<'_>) -> Result<ObjectKey, KeyFault> {
@@ -325,6 +332,16 @@ fn stream_prefix(root: &str, source: &SourceName, stream: &StreamName) -> String
 /// The folder of a stream's landing objects, all tenants together.
 pub fn landing_prefix(source: &SourceName, stream: &StreamName) -> String {
     stream_prefix(LANDING, source, stream)
+}
+
+/// The folder of what the reconciles of one tenant's stream met.
+pub fn met_prefix(
+    source: &SourceName,
+    stream: &StreamName,
+    tenant: &TenantId,
+    connection: &ConnectionId,
+) -> String {
+    format!("{}tenant={tenant}/connection={connection}/", stream_prefix(MET, source, stream))
 }
 
 /// The folder of a stream's commit objects, all tenants together.

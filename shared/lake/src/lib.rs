@@ -11,6 +11,7 @@ mod fold;
 pub mod key;
 pub mod line;
 pub mod part;
+mod shown;
 pub mod table;
 pub mod view;
 
@@ -20,8 +21,9 @@ pub use digest::{DigestError, RecordsDigest, Sha256Hex};
 pub use fold::{Row, latest_rows, visible_parts};
 pub use key::{
     Attempt, CommitKey, KeyFault, LandingKey, Month, PartitionDigest, SliceStart, commits_prefix,
-    landing_prefix,
+    landing_prefix, met_prefix,
 };
 pub use line::{Line, LineContext, LineError, LineHeader, RowKey, write_line, write_tombstone};
 pub use part::{Codec, Limits, LineReader, Part, PartWriter, ReadError, WriteError};
+pub use shown::{Compared, Shown};
 pub use table::{Column, Kind, StreamTable};

@@ -13,6 +13,8 @@ use model::{ConnectionId, CursorValue, RunId, StreamName, TenantId, Timestamp, f
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::digest::RecordsDigest;
+
 /// What the lines of one page have in common.
 #[derive(Debug, Clone)]
 pub struct LineContext<'a> {
@@ -129,6 +131,13 @@ impl RowKey {
         out.push(b'}');
         (out.len() > 2).then_some(())?;
         String::from_utf8(out).ok().map(Self)
+    }
+
+    /// The digest that stands for the key where many are held.
+    pub(crate) fn digest(&self) -> RecordsDigest {
+        let mut digest = RecordsDigest::default();
+        digest.add(self.0.as_bytes());
+        digest
     }
 
     /// The key as a tombstone has it.

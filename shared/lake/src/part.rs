@@ -42,6 +42,12 @@ impl Codec {
         }
     }
 
+    /// The codec of an object, by the end of its key.
+    pub fn of_key(key: &model::ObjectKey) -> Self {
+        let has = |codec: &Self| *codec != Self::Plain && key.as_str().ends_with(codec.extension());
+        Self::ALL.into_iter().find(has).unwrap_or_default()
+    }
+
     /// The codec that an extension names.
     pub fn from_extension(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| codec.extension() == extension)
@@ -129,6 +135,16 @@ impl PartWriter {
         let start = lines.len();
         write_tombstone(lines, header, ordinal, key);
         self.close_line(start, key.as_str().len())
+    }
+
+    /// Adds a line that is only a row's key, for an object of keys.
+    pub fn write_key(&mut self, key: &RowKey) -> Result<(), WriteError> {
+        let lines = self.sink.lines();
+        lines.extend_from_slice(key.as_str().as_bytes());
+        lines.push(b'\n');
+        self.content += key.as_str().len() + 1;
+        self.rows += 1;
+        self.sink.drain(PIECE)
     }
 
     /// Counts the line that begins at `start`, whose value of this length stands at its end.

@@ -46,6 +46,15 @@ pub struct Generations {
     pub held: Option<Generation>,
 }
 
+/// A walk over everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Walk {
+    /// The plan that read it.
+    pub plan: PlanId,
+    /// Its present instant.
+    pub started: Timestamp,
+}
+
 /// The head row of a stream. Every write of the stream's holder is conditional on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -92,10 +101,10 @@ pub struct Head {
     /// Complete runs since the last reconcile.
     #[serde(default)]
     pub since_reconcile: u32,
-    /// Start of a reconcile that has read everything, while what it did not meet is not yet told
+    /// A reconcile that has read everything, while what it did not meet is not yet told
     /// apart from what changed meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reconciling: Option<Timestamp>,
+    pub reconciling: Option<Walk>,
     /// Start of the last complete reconcile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconciled: Option<Timestamp>,

@@ -24,7 +24,7 @@ mod work;
 
 pub use due::Claim;
 pub use error::{Refusal, StoreError};
-pub use head::{Generation, Generations, Head, Lease};
+pub use head::{Generation, Generations, Head, Lease, Walk};
 pub use hold::{Hold, Leave};
 pub use key::{Listed, SliceId, StreamKey};
 pub use plan::{

@@ -86,10 +86,13 @@ pub struct Sofar {
     /// Parts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
-    /// Rows in them.
+    /// Objects that name rows which were met and not landed, because views show them as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub met: Vec<ObjectKey>,
+    /// Rows in the parts.
     #[serde(default)]
     pub rows: u64,
-    /// Pages in them.
+    /// Pages in them and in what was met.
     #[serde(default)]
     pub pages: u64,
     /// Greatest cursor in them that was not ahead of the run.
@@ -142,7 +145,10 @@ pub struct DoneSlice {
     pub started: Timestamp,
     /// Its landing objects, in order; those of the attempt that it repeats, when it does.
     pub parts: Vec<Part>,
-    /// Rows that were read.
+    /// Objects that name rows which were met and not landed, because views show them as they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub met: Vec<ObjectKey>,
+    /// Rows in the landing objects.
     pub rows: u64,
     /// Greatest cursor that was not ahead of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -78,7 +78,7 @@ pub struct Counts {
     pub pages: u64,
     /// Rows read.
     pub rows: u64,
-    /// Rows in committed attempts.
+    /// Rows in new landing objects that became data.
     pub committed: u64,
     /// Bytes of landing objects.
     pub bytes: u64,

@@ -13,7 +13,7 @@ use crate::resume::{Progress, counted, resume_point};
 use crate::row::{put, put_until, remove};
 use crate::{
     Attempt, DoneSlice, Generation, Head, Hold, OpenSlice, Partition, Plan, Purpose, SliceId,
-    Sofar, StoreError,
+    Sofar, StoreError, Walk,
 };
 
 /// Finished plans and committed slices are kept this long, for publishing again and for questions.
@@ -161,7 +161,7 @@ impl Hold {
     }
 
     fn done(&self, slice: &OpenSlice, landed: Landed) -> DoneSlice {
-        let Sofar { started, parts, rows, cursor, digest, .. } = landed.sofar;
+        let Sofar { started, parts, met, rows, cursor, digest, .. } = landed.sofar;
         let at = self.store().now();
         DoneSlice {
             id: slice.id.clone(),
@@ -171,6 +171,7 @@ impl Hold {
             at,
             started: started.unwrap_or(at),
             parts,
+            met,
             rows,
             cursor,
             digest,
@@ -320,11 +321,11 @@ impl Hold {
 /// A reconcile is complete with the incremental plan after it, which reads what moved meanwhile.
 fn count_reconcile(head: &mut Head, plan: &Plan) {
     if plan.purpose == Purpose::Reconcile {
-        head.reconciling = Some(plan.now);
+        head.reconciling = Some(Walk { plan: plan.id.clone(), started: plan.now });
         return;
     }
-    if let Some(read) = head.reconciling.take() {
-        head.reconciled = Some(read);
+    if let Some(walk) = head.reconciling.take() {
+        head.reconciled = Some(walk.started);
         head.since_reconcile = 0;
         return;
     }

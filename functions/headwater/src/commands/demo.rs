@@ -154,7 +154,7 @@ fn row(one: &Compared) -> Vec<String> {
         one.source.clone(),
         one.name(),
         counts.pages.to_string(),
-        counts.rows.to_string(),
+        counts.committed.to_string(),
         one.in_view.to_string(),
         one.expected.to_string(),
         if one.is_equal() { "yes" } else { "NO" }.to_owned(),

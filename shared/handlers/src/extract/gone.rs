@@ -1,17 +1,30 @@
 //! Rows that are gone at the source: what a walk over everything did not meet becomes tombstones.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use lake::{
-    Absent, Codec, Commit, LandingKey, Limits, Line, LineContext, LineHeader, LineReader,
-    PartWriter, RowKey, commits_prefix, visible_parts,
+    Absent, Codec, Commit, Limits, Line, LineContext, LineHeader, LineReader, PartWriter, RowKey,
+    Shown, commits_prefix, met_prefix, visible_parts,
 };
 use model::{Metric, ObjectKey, Timestamp};
-use ports::ObjectStoreExt;
-use store::{GONE, Landed, OpenSlice, SliceId, Sofar};
+use ports::{ObjectError, ObjectStoreExt};
+use store::{GONE, Landed, OpenSlice, SliceId, Sofar, Walk};
 
 use super::Error;
 use super::land::{Lander, encode};
 use super::publish::publish;
 use super::work::Work;
+
+/// A reconcile that rested longer than this is not concluded from: the rows that tell what it met
+/// do not stay for ever.
+const OUTDATED: Duration = Duration::from_hours(30 * 24);
+
+/// Objects fetched side by side.
+const FETCHED: usize = 4;
 
 /// Fewer rows than this may go without anybody being asked.
 const NOTABLE: u64 = 20;
@@ -20,8 +33,7 @@ impl Work<'_> {
     /// Compares what the views show with what the reconcile and the plan after it met, and lands
     /// a tombstone for each row that neither did. Tombstones carry the start of the reconcile:
     /// they hide what was seen before it, and nothing that was seen since.
-    pub(super) async fn tombstones(&self) -> Result<(), Error> {
-        let Some(walk) = self.hold.head().await.reconciling else { return Ok(()) };
+    pub(super) async fn tombstones(&self, walk: &Walk) -> Result<(), Error> {
         let id = SliceId::new(GONE, None);
         if self.deps.store.done_slice(self.key(), &self.plan.id, &id).await?.is_some() {
             return Ok(());
@@ -35,7 +47,7 @@ impl Work<'_> {
             OpenSlice { id, slice: serde_json::Value::Null, window: None, sofar: Sofar::default() };
         let mut lander = Lander::new(self, &open)?;
         let mut writer = PartWriter::new(self.codec(), self.part_bytes()).map_err(encode)?;
-        let header = self.tombstone_header(walk);
+        let header = self.tombstone_header(walk.started);
         for (ordinal, key) in (0u64..).zip(&absent) {
             writer.write_tombstone(&header, ordinal, key).map_err(encode)?;
             if writer.is_full()
@@ -48,7 +60,7 @@ impl Work<'_> {
             lander.store(part).await?;
         }
         let rows = absent.len() as u64;
-        let sofar = Sofar { rows, started: Some(walk), ..lander.sofar };
+        let sofar = Sofar { rows, started: Some(walk.started), ..lander.sofar };
         let whole = Landed { sofar, ..Landed::default() };
         let done = self.hold.commit(&self.plan, &open, whole).await?;
         self.count(|counts| counts.gone += rows);
@@ -95,57 +107,123 @@ impl Work<'_> {
         })
     }
 
+    /// Reads what the view shows, so that a reconcile lands only what differs.
+    pub(super) async fn learn_what_shows(&self) -> Result<(), Error> {
+        self.publish_all().await?;
+        let mut shown = Shown::new(&self.described.primary_key);
+        let parts = self.visible().await?;
+        let mut objects = self.fetch(parts.keys());
+        for started in parts.values() {
+            let Some((key, body)) = objects.try_next().await? else { break };
+            shown.begin_object();
+            let mut lines = lines(&key, body)?;
+            while let Some(line) = lines.next_line().map_err(encode)? {
+                shown.add(&Line::parse(line).map_err(encode)?, *started);
+            }
+        }
+        // A plan's work is one walk over its slices: this is set once.
+        self.shown.get_or_init(|| shown);
+        Ok(())
+    }
+
+    /// Removes the objects that name what reconciles met, once a reconcile is told of.
+    pub(super) async fn forget_met(&self) {
+        let key = self.key();
+        let folder = met_prefix(&self.described.source, &key.stream, &key.tenant, &key.connection);
+        let removed = async {
+            for meta in self.deps.lake.list_all(&folder).await? {
+                self.deps.lake.delete(&meta.key).await?;
+            }
+            Ok::<(), ObjectError>(())
+        };
+        if let Err(error) = removed.await {
+            tracing::warn!(stream = %key, %error, "what a reconcile met is left to the lifecycle");
+        }
+    }
+
     /// The rows that views show and the walk did not meet, and how many rows it met.
-    async fn absent(&self, walk: Timestamp) -> Result<(Vec<RowKey>, u64), Error> {
-        let commits = self.commits().await?;
+    async fn absent(&self, walk: &Walk) -> Result<(Vec<RowKey>, u64), Error> {
+        let mut absent = Absent::new(&self.described.primary_key, walk.started);
+        if self.deps.store.now().duration_since(walk.started).unsigned_abs() > OUTDATED {
+            tracing::warn!(stream = %self.key(), "the reconcile rested too long: no row is hidden");
+            return Ok((Vec::new(), 0));
+        }
         // Where nothing could be asked, nothing is concluded: a list of partitions that has become
         // empty looks like lost permissions.
-        if !commits.iter().any(|commit| commit.started >= walk) {
+        if !self.add_met(&mut absent, walk).await? {
             tracing::warn!(stream = %self.key(), "no partition is left to read: no row is hidden");
             return Ok((Vec::new(), 0));
         }
-        let parts = visible_parts(&commits.iter().collect::<Vec<_>>());
-        let mut absent = Absent::new(&self.described.primary_key, walk);
-        let (walked, others): (Vec<_>, Vec<_>) =
-            parts.into_iter().partition(|(_, started)| *started >= walk);
-        let mut met = 0;
-        for (key, started) in walked {
-            met += self.add(&mut absent, &key, started).await?;
+        let (walked, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            self.visible().await?.into_iter().partition(|(_, started)| *started >= walk.started);
+        for parts in [&walked, &others] {
+            let mut objects = self.fetch(parts.keys());
+            for started in parts.values() {
+                let Some((key, body)) = objects.try_next().await? else { break };
+                let mut lines = lines(&key, body)?;
+                while let Some(line) = lines.next_line().map_err(encode)? {
+                    absent.add(&Line::parse(line).map_err(encode)?, *started);
+                }
+            }
         }
-        for (key, started) in others {
-            self.add(&mut absent, &key, started).await?;
-        }
+        let met = absent.met();
         Ok((absent.into_keys(), met))
+    }
+
+    /// Adds the rows that the walk met and did not land; gives whether it asked for any.
+    async fn add_met(&self, absent: &mut Absent, walk: &Walk) -> Result<bool, Error> {
+        let mut asked = false;
+        let mut after: Option<String> = None;
+        loop {
+            let (done, next) =
+                self.deps.store.done_slices(self.key(), &walk.plan, after.as_deref(), 200).await?;
+            asked |= !done.is_empty();
+            let mut objects = self.fetch(done.iter().flat_map(|slice| &slice.met));
+            while let Some((key, body)) = objects.try_next().await? {
+                let mut lines = lines(&key, body)?;
+                while let Some(line) = lines.next_line().map_err(encode)? {
+                    absent.add_met(line.trim_ascii_end());
+                }
+            }
+            after = next;
+            if after.is_none() {
+                return Ok(asked);
+            }
+        }
+    }
+
+    async fn visible(&self) -> Result<BTreeMap<ObjectKey, Timestamp>, Error> {
+        let commits = self.commits().await?;
+        Ok(visible_parts(&commits.iter().collect::<Vec<_>>()))
     }
 
     async fn commits(&self) -> Result<Vec<Commit>, Error> {
         let key = self.key();
         let folder = commits_prefix(&self.described.source, &key.stream);
         let prefix = format!("{folder}tenant={}/connection={}/", key.tenant, key.connection);
-        let mut commits = Vec::new();
-        for meta in self.deps.lake.list_all(&prefix).await? {
-            let object = self.deps.lake.get(&meta.key).await?;
-            commits.push(Commit::from_json(&object.body).map_err(encode)?);
+        let keys: Vec<ObjectKey> =
+            self.deps.lake.list_all(&prefix).await?.into_iter().map(|meta| meta.key).collect();
+        let mut objects = self.fetch(&keys);
+        let mut commits = Vec::with_capacity(keys.len());
+        while let Some((_, body)) = objects.try_next().await? {
+            commits.push(Commit::from_json(&body).map_err(encode)?);
         }
         Ok(commits)
     }
 
-    /// Adds the lines of a landing object; gives how many rows it has.
-    async fn add(
-        &self,
-        absent: &mut Absent,
-        key: &ObjectKey,
-        started: Timestamp,
-    ) -> Result<u64, Error> {
-        let codec = LandingKey::parse(key).map_or(Codec::Plain, |key| key.codec);
-        let object = self.deps.lake.get(key).await?;
-        let mut lines = LineReader::new(object.body, codec, Limits::default()).map_err(encode)?;
-        let mut rows = 0;
-        while let Some(line) = lines.next_line().map_err(encode)? {
-            let line = Line::parse(line).map_err(encode)?;
-            rows += u64::from(!line.deleted);
-            absent.add(&line, started);
-        }
-        Ok(rows)
+    /// Objects in the order of these keys.
+    fn fetch<'k>(
+        &'k self,
+        keys: impl IntoIterator<Item = &'k ObjectKey, IntoIter: Send + 'k>,
+    ) -> BoxStream<'k, Result<(ObjectKey, Bytes), Error>> {
+        let get = |key: &'k ObjectKey| async {
+            let object = self.deps.lake.get(key).await?;
+            Ok((key.clone(), object.body))
+        };
+        stream::iter(keys.into_iter().map(get)).buffered(FETCHED).boxed()
     }
+}
+
+fn lines(key: &ObjectKey, body: Bytes) -> Result<LineReader, Error> {
+    LineReader::new(body, Codec::of_key(key), Limits::default()).map_err(encode)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use lake::{Attempt, LineContext, LineHeader, Month, PartWriter, RecordsDigest};
+use lake::{Attempt, Compared, LineContext, LineHeader, Month, PartWriter, RecordsDigest, Shown};
 use model::{Classify, CursorValue, Metric, Retry};
 use ports::{Attributes, ObjectError, ObjectStore, ObjectStoreExt};
 use store::{OpenSlice, Part, Sofar, Store, counted};
@@ -11,10 +11,13 @@ use store::{OpenSlice, Part, Sofar, Store, counted};
 use super::Error;
 use super::watch::Fact;
 use super::work::Work;
-use crate::pull::PullPage;
+use crate::pull::{PullPage, PullRecord};
 
 /// Tries of one object.
 const TRIES: u32 = 5;
+
+/// Rows that are named in one object of rows that were met.
+const MET_AT_ONCE: u64 = 64 * 1024;
 
 /// First pause between two tries; doubled each time.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,6 +32,33 @@ pub(super) struct Lander<'w> {
     /// What is durable.
     pub(super) sofar: Sofar,
     said: RecordsDigest,
+    meeting: Option<Meeting<'w>>,
+}
+
+/// What a reconcile does with rows that the view shows as they are: it names them.
+struct Meeting<'w> {
+    shown: &'w Shown,
+    keys: PartWriter,
+    said: RecordsDigest,
+    scratch: Vec<u8>,
+}
+
+impl<'w> Meeting<'w> {
+    fn new(work: &'w Work<'w>) -> Result<Option<Self>, Error> {
+        let Some(shown) = work.shown.get() else { return Ok(None) };
+        let keys = PartWriter::new(work.codec(), work.part_bytes()).map_err(encode)?;
+        Ok(Some(Self { shown, keys, said: RecordsDigest::default(), scratch: Vec::new() }))
+    }
+
+    /// Names the record if the view shows it; gives whether it does.
+    fn meet(&mut self, record: &PullRecord) -> Result<bool, Error> {
+        let Compared::Same(key, digest) = self.shown.compare(&record.raw, &mut self.scratch) else {
+            return Ok(false);
+        };
+        self.keys.write_key(&key).map_err(encode)?;
+        self.said.merge(digest);
+        Ok(true)
+    }
 }
 
 impl<'w> Lander<'w> {
@@ -38,7 +68,8 @@ impl<'w> Lander<'w> {
         let writer = PartWriter::new(work.codec(), work.part_bytes()).map_err(encode)?;
         let sofar = open.sofar.clone();
         let said = sofar.digest.as_deref().unwrap_or_default().parse().unwrap_or_default();
-        Ok(Self { work, attempt, slice, writer, part: 0, sofar, said })
+        let meeting = Meeting::new(work)?;
+        Ok(Self { work, attempt, slice, writer, part: 0, sofar, said, meeting })
     }
 
     /// Forgets what was landed, for another walk. Parts that were stored are left to the janitor.
@@ -46,6 +77,7 @@ impl<'w> Lander<'w> {
         self.writer = PartWriter::new(self.work.codec(), self.work.part_bytes()).map_err(encode)?;
         self.sofar = Sofar { again: self.sofar.again + 1, ..Sofar::default() };
         self.said = RecordsDigest::default();
+        self.meeting = Meeting::new(self.work)?;
         Ok(())
     }
 
@@ -69,18 +101,25 @@ impl<'w> Lander<'w> {
         });
         for (ordinal, record) in (0u64..).zip(&page.records) {
             let cursor = record.cursor.as_ref();
-            self.writer.write(&header, ordinal, cursor, &record.raw).map_err(encode)?;
             self.observe(cursor);
+            if let Some(meeting) = &mut self.meeting
+                && meeting.meet(record)?
+            {
+                continue;
+            }
+            self.writer.write(&header, ordinal, cursor, &record.raw).map_err(encode)?;
+            self.sofar.rows += 1;
         }
         let rows = page.records.len() as u64;
-        self.sofar.rows += rows;
         self.sofar.pages += 1;
         self.work.count(|counts| {
             counts.pages += 1;
             counts.rows += rows;
         });
         self.work.tell(Fact::Page { rows });
-        if self.writer.is_full() { self.flush().await } else { Ok(false) }
+        let met = self.meeting.as_ref().map_or(0, |meeting| meeting.keys.rows());
+        let is_full = self.writer.is_full() || met >= MET_AT_ONCE;
+        if is_full { self.flush().await } else { Ok(false) }
     }
 
     fn observe(&mut self, cursor: Option<&CursorValue>) {
@@ -91,9 +130,25 @@ impl<'w> Lander<'w> {
 
     /// Stores what is not durable yet.
     pub(super) async fn flush(&mut self) -> Result<bool, Error> {
-        let Some(part) = self.last()? else { return Ok(false) };
-        self.store(part).await?;
+        let met = self.flush_met().await?;
+        let part = self.last()?;
+        let landed = part.is_some();
+        if let Some(part) = part {
+            self.store(part).await?;
+        }
         self.sofar.digest = Some(self.said.to_string());
+        Ok(met || landed)
+    }
+
+    /// Stores what was met and is not durable yet.
+    pub(super) async fn flush_met(&mut self) -> Result<bool, Error> {
+        let Some(meeting) = &mut self.meeting else { return Ok(false) };
+        let Some(part) = meeting.keys.finish().map_err(encode)? else { return Ok(false) };
+        self.said.merge(std::mem::take(&mut meeting.said));
+        self.part += 1;
+        let key = self.attempt.met(self.part, self.work.codec()).map_err(encode)?;
+        put(&self.work.deps.store, self.work.deps.lake.as_ref(), &key, part.body).await?;
+        self.sofar.met.push(key);
         Ok(true)
     }
 

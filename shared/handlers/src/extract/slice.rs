@@ -216,6 +216,7 @@ impl Work<'_> {
         mut lander: Lander<'_>,
         unsettled: bool,
     ) -> Result<(), Error> {
+        lander.flush_met().await?;
         let part = lander.last()?;
         let digest = lander.said().to_string();
         let last = self.last_attempt(open, &digest).await?;
@@ -230,7 +231,7 @@ impl Work<'_> {
         let done = self.hold.commit(&self.plan, open, whole).await?;
         self.count(|counts| {
             counts.slices += 1;
-            counts.committed += done.rows;
+            counts.committed += if done.repeats { 0 } else { done.rows };
             counts.gaps += u64::from(unsettled);
         });
         self.deps.watch.count(Metric::RecordsExtracted, done.rows);

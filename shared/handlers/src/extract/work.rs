@@ -1,10 +1,11 @@
 //! One run's work: its plan, and the slices of it side by side.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use lake::Shown;
 use model::config::{Compression, Every};
 use model::{PlanId, Timestamp};
 use ports::Deadline;
@@ -28,6 +29,8 @@ pub(super) struct Work<'a> {
     pub(super) pull: &'a dyn Pull,
     pub(super) plan: Plan,
     pub(super) deadline: Deadline,
+    /// For a reconcile: what the view shows at its start.
+    pub(super) shown: OnceLock<Shown>,
     counts: Mutex<Counts>,
     stopping: AtomicBool,
 }
@@ -52,7 +55,8 @@ impl<'a> Work<'a> {
     ) -> Self {
         let (described, pull) = stream;
         let (counts, stopping) = (Mutex::default(), AtomicBool::new(false));
-        Self { deps, hold, described, pull, plan, deadline, counts, stopping }
+        let shown = OnceLock::new();
+        Self { deps, hold, described, pull, plan, deadline, shown, counts, stopping }
     }
 
     pub(super) fn key(&self) -> &StreamKey {
@@ -94,6 +98,9 @@ impl<'a> Work<'a> {
     /// Reads slices until none is open or the time is up. The first failure stops the others at
     /// their next page; what they have by then is saved.
     pub(super) async fn slices(&self) -> Result<(), Error> {
+        if self.plan.purpose == Purpose::Reconcile {
+            self.learn_what_shows().await?;
+        }
         let mut ends = self
             .feed()
             .map(|slice| async {
@@ -120,12 +127,17 @@ impl<'a> Work<'a> {
         if !self.hold.is_finished(plan).await? {
             return Ok(Left::Open);
         }
-        if plan.purpose == Purpose::Incremental && self.hold.head().await.reconciling.is_some() {
-            self.tombstones().await?;
+        let walk = self.hold.head().await.reconciling;
+        let walk = walk.filter(|_| plan.purpose == Purpose::Incremental);
+        if let Some(walk) = &walk {
+            self.tombstones(walk).await?;
         }
         let smallest = self.described.settings.smallest_generation;
         if let Some(refreshed) = self.hold.finish(plan, smallest).await? {
             self.refreshed(refreshed).await?;
+        }
+        if walk.is_some() {
+            self.forget_met().await;
         }
         let catch_up = plan.purpose == Purpose::Reconcile;
         Ok(if catch_up { Left::CatchUp } else { Left::Nothing })

@@ -48,7 +48,7 @@ impl Compared {
     pub(super) fn to_json(&self) -> Value {
         let Driven { key, counts, .. } = &self.driven;
         json!({"tenant": key.tenant, "connection": key.connection, "source": self.source,
-            "stream": key.stream, "pages": counts.pages, "landed": counts.rows,
+            "stream": key.stream, "pages": counts.pages, "landed": counts.committed,
             "in_view": self.in_view, "expected": self.expected, "equal": self.is_equal()})
     }
 
