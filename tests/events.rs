@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use handlers::extract::Job;
+use handlers::job::Job;
 use handlers::{extract, schedule};
 use ports::Received;
 

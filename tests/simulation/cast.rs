@@ -6,8 +6,9 @@ use std::time::Duration;
 use handlers::configured::Configured;
 use handlers::event::{BatchResponse, SqsAttribute, SqsEvent, SqsRecord};
 use handlers::extract::{self, Answer, Silent, Watch};
+use handlers::job::Target;
 use handlers::pull::Sources;
-use handlers::schedule::{self, Target};
+use handlers::schedule;
 use ports::{
     Clock, Deadline, GROUP, Ids, Message, NOT_BEFORE, ObjectStore, Queue, Received, Table,
 };

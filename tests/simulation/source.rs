@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use handlers::configuration::Configuration;
+use handlers::job::Target;
 use handlers::pull::{
     Described, Pages, Place, Placing, Pull, PullError, PullPage, PullPartition, PullRecord,
     PullSlice, Sources, Timetable,
 };
-use handlers::schedule::Target;
 use lake::Mode;
 use model::config::{Compression, Every, Settings};
 use model::{Classify, CursorValue, Retry, Timestamp, Window};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use handlers::extract::{self, Job, Outcome};
+use handlers::extract::{self, Outcome};
+use handlers::job::Job;
 use lake::{Codec, Commit, CommitKey, LandingKey, Limits, Line, LineReader, latest_rows};
 use model::{ObjectKey, Timestamp, fixed_text};
 use ports::{ObjectStore, ObjectStoreExt, Queue, REASON};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use handlers::job::Target;
 use handlers::schedule;
 use model::{Retry, Timestamp};
 use ports::Deadline;
@@ -71,7 +72,7 @@ impl<'a> Drive<'a> {
     /// Runs the streams of these schedules' targets, and gives what became of them.
     pub(crate) async fn run(
         mut self,
-        targets: &[schedule::Target],
+        targets: &[Target],
         progress: &Progress,
     ) -> Result<Vec<Driven>, Failure> {
         for target in targets {
@@ -100,7 +101,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Makes every stream of a target known and due.
-    async fn begin(&mut self, target: &schedule::Target) -> Result<(), Failure> {
+    async fn begin(&mut self, target: &Target) -> Result<(), Failure> {
         let unusable = |error| Failure::of("the configuration cannot be used", error);
         for key in self.world.sources.streams(target).await.map_err(unusable)? {
             let described = self.world.sources.describe(&key).await.map_err(unusable)?;

@@ -17,8 +17,8 @@ use store::budget::{Budgets, CallLimit, Patience};
 use store::{Store, StreamKey};
 
 use crate::configuration::{Configuration, Error, LoadedSource, resolve_config};
+use crate::job::Target;
 use crate::pull::{Described, Pull, PullError, Sources, Timetable};
-use crate::schedule::Target;
 
 /// Longest wait inside of a run; a longer one ends the run, which goes on when the wait is over.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

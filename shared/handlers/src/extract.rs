@@ -13,13 +13,14 @@ mod work;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use model::{Classify, PlanId, Retry, RunId, Timestamp};
+use model::{Classify, Retry, RunId, Timestamp};
 use ports::{Deadline, ObjectError, ObjectStore, Queue, Received};
 use serde::{Deserialize, Serialize};
 use store::{Counts, Generation, Leave, Refusal, Store, StoreError, StreamKey};
 
 use crate::batch::{Handle, Settled, settle};
 use crate::event::{BatchResponse, SqsEvent};
+use crate::job::Job;
 use crate::pull::{PullError, Sources};
 
 pub use publish::publish_shard;
@@ -38,26 +39,6 @@ pub struct Deps {
     pub jobs: Arc<dyn Queue>,
     /// Who hears of what happens.
     pub watch: Watch,
-}
-
-/// Work on one stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
-    /// Stream.
-    #[serde(flatten)]
-    pub stream: StreamKey,
-    /// The plan to go on with; a stream that has gone past it is left alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<PlanId>,
-    /// The fence that the work was enqueued under; when it has moved somebody took the work up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expects: Option<u64>,
-    /// Continuations so far.
-    #[serde(default)]
-    pub hop: u32,
-    /// Not handled before this instant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Timestamp>,
 }
 
 /// Why the function runs: jobs from the queue, or one by hand.

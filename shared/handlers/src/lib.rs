@@ -5,5 +5,6 @@ pub mod configuration;
 pub mod configured;
 pub mod event;
 pub mod extract;
+pub mod job;
 pub mod pull;
 pub mod schedule;

@@ -206,10 +206,7 @@ pub trait Sources: Debug + Send + Sync {
 
     /// The streams of a connection that are pulled by one schedule: the connection's own when
     /// `stream` is none, else that stream's.
-    async fn streams(
-        &self,
-        connection: &crate::schedule::Target,
-    ) -> Result<Vec<StreamKey>, PullError>;
+    async fn streams(&self, connection: &crate::job::Target) -> Result<Vec<StreamKey>, PullError>;
 
     /// Opens a stream for one run; `now` is the present instant of the run's plan.
     async fn open(&self, stream: &StreamKey, now: Timestamp) -> Result<Arc<dyn Pull>, PullError>;

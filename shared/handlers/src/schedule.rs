@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use model::{Classify, ConnectionId, Metric, Retry, StreamName, TenantId};
-use ports::{Deadline, Message, Metrics, ObjectStore, Queue, QueueError};
+use model::{Classify, Metric, Retry};
+use ports::{Deadline, Metrics, ObjectStore, Queue};
 use serde::{Deserialize, Serialize};
-use store::{Claim, Store, StoreError, StreamKey};
+use store::{Store, StoreError, StreamKey};
 
-use crate::extract::Job;
+use crate::job::{Job, SendError, Target, enqueue};
 use crate::pull::{PullError, Sources};
 
 /// A schedule may fire this much before the instant that it was planned for.
@@ -23,18 +23,6 @@ const PAGE: usize = 200;
 
 /// Claims under way at once.
 const SIDE_BY_SIDE: usize = 16;
-
-/// What schedules act on: a connection, or one stream that has a schedule of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
-    /// Tenant.
-    pub tenant: TenantId,
-    /// Connection.
-    pub connection: ConnectionId,
-    /// Stream, when it has its own schedule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stream: Option<StreamName>,
-}
 
 /// Why the function runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,12 +80,9 @@ pub enum Error {
     /// State is out of reach.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The queue did not take a job; its claim comes back.
-    #[error("a job could not be enqueued")]
-    Queue(#[from] QueueError),
-    /// A job could not be written down.
-    #[error("a job could not be written")]
-    Job(#[from] serde_json::Error),
+    /// A job was not enqueued; its claim comes back.
+    #[error(transparent)]
+    Job(#[from] SendError),
 }
 
 impl Classify for Error {
@@ -105,8 +90,7 @@ impl Classify for Error {
         match self {
             Self::Configuration { source, .. } => source.retry(),
             Self::Store(error) => error.retry(),
-            Self::Queue(error) => error.retry(),
-            Self::Job(_) => Retry::Never,
+            Self::Job(error) => error.retry(),
         }
     }
 }
@@ -167,20 +151,6 @@ async fn start(deps: &Deps, stream: &StreamKey, slack: Duration) -> Result<Start
     Ok(Started::Enqueued)
 }
 
-/// Sends a job.
-pub(crate) async fn enqueue(jobs: &dyn Queue, job: &Job) -> Result<(), Error> {
-    let message = Message {
-        body: serde_json::to_string(job)?,
-        group: job.stream.tenant.to_string(),
-        attributes: std::collections::BTreeMap::new(),
-        not_before: job.not_before,
-    };
-    for result in jobs.send(&[message]).await? {
-        result?;
-    }
-    Ok(())
-}
-
 /// Takes whatever is overdue: streams whose schedule was missed, claims whose producer died, open
 /// work without a live lease, commits whose object nobody noted.
 async fn sweep(deps: &Deps, deadline: Deadline) -> Result<Outcome, Error> {
@@ -213,19 +183,6 @@ async fn overdue(deps: &Deps, stream: &StreamKey) -> Result<Started, Error> {
         Err(error) => {
             tracing::error!(stream = %stream, %error, "an overdue stream cannot be started");
             Ok(Started::NotDue)
-        }
-    }
-}
-
-impl Job {
-    /// The job of a claim.
-    fn claimed(claim: Claim) -> Self {
-        Self {
-            stream: claim.key,
-            plan: claim.plan,
-            expects: Some(claim.expects),
-            hop: 0,
-            not_before: None,
         }
     }
 }

@@ -71,9 +71,9 @@ impl Shown {
         };
         let Some(key) = key else { return };
         let seen = self.shared(fixed_text(started).as_str().max(&line.request_start));
-        let life = self.rows.entry(key.digest()).or_default();
+        let known = self.rows.entry(key.digest()).or_default();
         if line.deleted {
-            life.gone = life.gone.take().max(Some(seen));
+            known.gone = known.gone.take().max(Some(seen));
             return;
         }
         let mut record = RecordsDigest::default();
@@ -86,7 +86,7 @@ impl Shown {
             ordinal: line.ordinal,
             record,
         };
-        life.latest = life.latest.take().max(Some(version));
+        known.latest = known.latest.take().max(Some(version));
     }
 
     /// Lines of a page have one instant: it is held once.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::configuration::Configuration;
-use handlers::schedule::Target;
+use handlers::job::Target;
 use host::SystemClock;
 use model::Timestamp;
 use model::config::parse_duration;

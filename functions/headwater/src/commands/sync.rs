@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handlers::configuration::{Configuration, resolve_config};
-use handlers::schedule::Target;
+use handlers::job::Target;
 use model::config::{Connection, Streams, parse_duration};
 use model::document::suggest;
 use model::{ConnectionId, StreamName, TenantId};

@@ -267,7 +267,7 @@ impl Ending<'_> {
             hop: self.job.hop + 1,
             not_before: until,
         };
-        if let Err(error) = crate::schedule::enqueue(self.deps.jobs.as_ref(), &job).await {
+        if let Err(error) = crate::job::enqueue(self.deps.jobs.as_ref(), &job).await {
             tracing::warn!(stream = %run.key, %error, "a continuation waits for the sweep");
         }
     }

@@ -144,30 +144,48 @@ impl Work<'_> {
     /// The rows that views show and the walk did not meet, and how many rows it met.
     async fn absent(&self, walk: &Walk) -> Result<(Vec<RowKey>, u64), Error> {
         let mut absent = Absent::new(&self.described.primary_key, walk.started);
-        if self.deps.store.now().duration_since(walk.started).unsigned_abs() > OUTDATED {
-            tracing::warn!(stream = %self.key(), "the reconcile rested too long: no row is hidden");
-            return Ok((Vec::new(), 0));
-        }
-        // Where nothing could be asked, nothing is concluded: a list of partitions that has become
-        // empty looks like lost permissions.
-        if !self.add_met(&mut absent, walk).await? {
-            tracing::warn!(stream = %self.key(), "no partition is left to read: no row is hidden");
+        if let Some(reason) = self.inconclusive(&mut absent, walk).await? {
+            tracing::warn!(stream = %self.key(), reason, "no row is hidden");
             return Ok((Vec::new(), 0));
         }
         let (walked, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
             self.visible().await?.into_iter().partition(|(_, started)| *started >= walk.started);
-        for parts in [&walked, &others] {
-            let mut objects = self.fetch(parts.keys());
-            for started in parts.values() {
-                let Some((key, body)) = objects.try_next().await? else { break };
-                let mut lines = lines(&key, body)?;
-                while let Some(line) = lines.next_line().map_err(encode)? {
-                    absent.add(&Line::parse(line).map_err(encode)?, *started);
-                }
-            }
-        }
+        self.add_landed(&mut absent, &walked).await?;
+        self.add_landed(&mut absent, &others).await?;
         let met = absent.met();
         Ok((absent.into_keys(), met))
+    }
+
+    /// Adds the rows that the walk met and did not land; gives why nothing follows from it, if so.
+    async fn inconclusive(
+        &self,
+        absent: &mut Absent,
+        walk: &Walk,
+    ) -> Result<Option<&'static str>, Error> {
+        if self.deps.store.now().duration_since(walk.started).unsigned_abs() > OUTDATED {
+            return Ok(Some("the reconcile rested too long"));
+        }
+        // Where nothing could be asked, nothing is concluded: a list of partitions that has become
+        // empty looks like lost permissions.
+        let asked = self.add_met(absent, walk).await?;
+        Ok((!asked).then_some("no partition is left to read"))
+    }
+
+    /// Adds the lines of landing objects.
+    async fn add_landed(
+        &self,
+        absent: &mut Absent,
+        parts: &BTreeMap<ObjectKey, Timestamp>,
+    ) -> Result<(), Error> {
+        let mut objects = self.fetch(parts.keys());
+        for started in parts.values() {
+            let Some((key, body)) = objects.try_next().await? else { break };
+            let mut lines = lines(&key, body)?;
+            while let Some(line) = lines.next_line().map_err(encode)? {
+                absent.add(&Line::parse(line).map_err(encode)?, *started);
+            }
+        }
+        Ok(())
     }
 
     /// Adds the rows that the walk met and did not land; gives whether it asked for any.
