@@ -1,0 +1,262 @@
+//! A case: its files, and what becomes of it here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use connector::protocol::{self, Messages, Selected, States};
+use connector::{Limits, Manifest, Runtime, Source};
+use model::Timestamp;
+use model::config::Overlay;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use testkit::SeededIds;
+
+use crate::provider::{Answer, Asked, Moment, Provider};
+
+/// A case.
+#[derive(Debug)]
+pub struct Case {
+    /// `topic/name`.
+    pub name: String,
+    /// What the reference gave.
+    pub expected: Expected,
+    /// How it is to be run and compared.
+    pub options: Options,
+    manifest: String,
+    config: Value,
+    state: States,
+    answers: Vec<Answer>,
+}
+
+/// How a case is run and compared.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// The present of each pass; the recorder writes it into the passes.
+    #[serde(rename = "now")]
+    _now: Vec<Timestamp>,
+    /// Whether waits move the clock on.
+    clock: Moment,
+    /// The waits are compared, too.
+    pub waits: bool,
+    /// What differs from the reference on purpose, and why.
+    pub differs: BTreeMap<String, String>,
+}
+
+/// What the reference gave.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    #[serde(rename = "cdk")]
+    _cdk: String,
+    /// The status of `check`.
+    pub check: String,
+    /// What `discover` found.
+    pub streams: Option<Vec<Value>>,
+    /// Why it found nothing.
+    pub refused: Option<String>,
+    selected: Vec<String>,
+    /// The reads.
+    pub passes: Vec<Pass>,
+}
+
+/// One read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pass {
+    /// Its present.
+    pub now: Timestamp,
+    /// Why nothing was read at all.
+    pub refused: Option<String>,
+    /// Records by stream, sorted by their text.
+    pub records: BTreeMap<String, Vec<Value>>,
+    /// The last state of each stream.
+    pub states: States,
+    /// Streams that were not read whole, with the reason.
+    pub failed: BTreeMap<String, String>,
+    /// Configurations that were announced.
+    pub controls: Vec<Value>,
+    /// Each request once, with its count.
+    pub requests: Vec<Asked>,
+    /// Seconds of each wait, sorted.
+    pub waits: Vec<f64>,
+}
+
+/// What became of a case here.
+#[derive(Debug, Clone)]
+pub struct Got {
+    /// The status of `check`.
+    pub check: String,
+    /// What `discover` found.
+    pub streams: Vec<Value>,
+    /// The reads.
+    pub passes: Vec<Pass>,
+}
+
+fn home() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("reference")
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+fn file<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let text = path.exists().then(|| fs::read_to_string(path).unwrap())?;
+    let parsed = serde_json::from_str(&text);
+    Some(parsed.unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+impl Case {
+    /// All of them.
+    pub fn all() -> Vec<Self> {
+        let cases: Vec<Self> = folders(&home())
+            .iter()
+            .flat_map(|topic| folders(topic))
+            .map(|case| Self::open(&case))
+            .collect();
+        assert!(!cases.is_empty(), "no case in {}", home().display());
+        cases
+    }
+
+    /// One of them.
+    pub fn named(name: &str) -> Self {
+        Self::open(&home().join(name))
+    }
+
+    fn open(folder: &Path) -> Self {
+        let name = folder.strip_prefix(home()).unwrap().display().to_string();
+        Self {
+            expected: file(&folder.join("expected.json")).unwrap_or_else(|| {
+                panic!("{name}: not recorded yet, see tests/reference/README.md")
+            }),
+            options: file(&folder.join("options.json")).unwrap_or_default(),
+            manifest: fs::read_to_string(folder.join("manifest.yaml")).unwrap(),
+            config: file(&folder.join("config.json")).unwrap_or_else(|| Value::Object(Map::new())),
+            state: file(&folder.join("state.json")).unwrap_or_default(),
+            answers: file(&folder.join("answers.json")).unwrap_or_default(),
+            name,
+        }
+    }
+
+    /// Checks, discovers, and reads as often as the reference did; each read starts from the
+    /// state that the reference's read before it had given.
+    pub async fn run(&self) -> Got {
+        let first = self.expected.passes.first().map_or(Timestamp::UNIX_EPOCH, |pass| pass.now);
+        let mut state = self.state.clone();
+        let mut passes = Vec::new();
+        for (i, pass) in self.expected.passes.iter().enumerate() {
+            passes.push(self.read(i + 1, pass.now, &state).await);
+            state.clone_from(&pass.states);
+        }
+        Got { check: self.check(first).await, streams: self.discover(first), passes }
+    }
+
+    fn source(&self, provider: &Provider, now: Timestamp) -> Result<Source, String> {
+        let manifest = Manifest::parse("manifest.yaml", &self.manifest).map_err(|faults| {
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        })?;
+        let runtime = Runtime {
+            http: Arc::new(provider.clone()),
+            clock: Arc::new(provider.clone()),
+            ids: Arc::new(SeededIds::new(1)),
+            now,
+            max_backoff: None,
+            max_wait: None,
+            limits: Limits::default(),
+        };
+        Source::build(&manifest, &Overlay::default(), &self.config, runtime)
+            .map_err(|error| error.to_string())
+    }
+
+    fn provider(&self, pass: Option<usize>, now: Timestamp) -> Provider {
+        Provider::new(&self.answers, pass, self.options.clock, now)
+    }
+
+    async fn check(&self, now: Timestamp) -> String {
+        let Ok(source) = self.source(&self.provider(None, now), now) else {
+            return "FAILED".to_owned();
+        };
+        let mut out = Vec::new();
+        let checked = protocol::check(&source, &mut out).await;
+        let said = messages(&out, "CONNECTION_STATUS");
+        let status = said[0]["connectionStatus"]["status"].as_str().unwrap().to_owned();
+        assert_eq!(checked.is_ok(), status == "SUCCEEDED");
+        status
+    }
+
+    fn discover(&self, now: Timestamp) -> Vec<Value> {
+        let Ok(source) = self.source(&self.provider(None, now), now) else { return Vec::new() };
+        let mut out = Vec::new();
+        match protocol::discover(&source, &mut out) {
+            Ok(()) => {
+                messages(&out, "CATALOG")[0]["catalog"]["streams"].as_array().unwrap().clone()
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
+    async fn read(&self, number: usize, now: Timestamp, states: &States) -> Pass {
+        let provider = self.provider(Some(number), now);
+        let refused = |reason| Pass { now, refused: Some(reason), ..Pass::default() };
+        let source = match self.source(&provider, now) {
+            Ok(source) => source,
+            Err(reason) => return refused(reason),
+        };
+        let mut out = Vec::new();
+        let selected = Selected(self.expected.selected.clone());
+        let read = protocol::read(&source, &selected, states, &mut Messages::new(&mut out)).await;
+        let mut pass = match read {
+            Ok(_) => heard(&out),
+            Err(error) => refused(error.to_string()),
+        };
+        pass.requests = provider.asked();
+        pass.waits = provider.waits();
+        Pass { now, ..pass }
+    }
+}
+
+/// The messages of a type.
+fn messages(out: &[u8], kind: &str) -> Vec<Value> {
+    let lines = out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let all = lines.map(|line| serde_json::from_slice::<Value>(line).unwrap());
+    all.filter(|message| message["type"] == kind).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What a read said.
+fn heard(out: &[u8]) -> Pass {
+    let mut pass = Pass::default();
+    for message in messages(out, "RECORD") {
+        let record = &message["record"];
+        pass.records.entry(text(&record["stream"])).or_default().push(record["data"].clone());
+    }
+    for message in messages(out, "STATE") {
+        let stream = &message["state"]["stream"];
+        let state = stream["stream_state"].as_object().cloned().unwrap_or_default();
+        pass.states.insert(text(&stream["stream_descriptor"]["name"]), state);
+    }
+    for message in messages(out, "TRACE") {
+        let status = &message["trace"]["stream_status"];
+        if status["status"] == "INCOMPLETE" {
+            pass.failed.insert(text(&status["stream_descriptor"]["name"]), String::new());
+        }
+        let error = &message["trace"]["error"];
+        if let Some(reason) = pass.failed.get_mut(&text(&error["stream_descriptor"]["name"])) {
+            *reason = text(&error["message"]);
+        }
+    }
+    let controls = messages(out, "CONTROL");
+    pass.controls =
+        controls.iter().map(|m| m["control"]["connectorConfig"]["config"].clone()).collect();
+    pass
+}
