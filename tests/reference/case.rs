@@ -155,10 +155,10 @@ impl Case {
             passes.push(self.read(i + 1, pass.now, &state).await);
             state.clone_from(&pass.states);
         }
-        Got { check: self.check(first).await, streams: self.discover(first), passes }
+        Got { check: self.check(first).await, streams: self.discover(first).await, passes }
     }
 
-    fn source(&self, provider: &Provider, now: Timestamp) -> Result<Source, String> {
+    async fn source(&self, provider: &Provider, now: Timestamp) -> Result<Source, String> {
         let manifest = Manifest::parse("manifest.yaml", &self.manifest).map_err(|faults| {
             faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         })?;
@@ -171,7 +171,8 @@ impl Case {
             max_wait: None,
             limits: Limits::default(),
         };
-        Source::build(&manifest, &Overlay::default(), &self.config, runtime)
+        Source::open(&manifest, &Overlay::default(), &self.config, runtime)
+            .await
             .map_err(|error| error.to_string())
     }
 
@@ -180,7 +181,7 @@ impl Case {
     }
 
     async fn check(&self, now: Timestamp) -> String {
-        let Ok(source) = self.source(&self.provider(None, now), now) else {
+        let Ok(source) = self.source(&self.provider(None, now), now).await else {
             return "FAILED".to_owned();
         };
         let mut out = Vec::new();
@@ -191,10 +192,12 @@ impl Case {
         status
     }
 
-    fn discover(&self, now: Timestamp) -> Vec<Value> {
-        let Ok(source) = self.source(&self.provider(None, now), now) else { return Vec::new() };
+    async fn discover(&self, now: Timestamp) -> Vec<Value> {
+        let Ok(source) = self.source(&self.provider(None, now), now).await else {
+            return Vec::new();
+        };
         let mut out = Vec::new();
-        match protocol::discover(&source, &mut out) {
+        match protocol::discover(&source, &mut out).await {
             Ok(()) => {
                 messages(&out, "CATALOG")[0]["catalog"]["streams"].as_array().unwrap().clone()
             }
@@ -205,7 +208,7 @@ impl Case {
     async fn read(&self, number: usize, now: Timestamp, states: &States) -> Pass {
         let provider = self.provider(Some(number), now);
         let refused = |reason| Pass { now, refused: Some(reason), ..Pass::default() };
-        let source = match self.source(&provider, now) {
+        let source = match self.source(&provider, now).await {
             Ok(source) => source,
             Err(reason) => return refused(reason),
         };

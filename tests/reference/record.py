@@ -221,6 +221,7 @@ def read(manifest, config, catalog, states):
 def phase(work, arguments, options, now, answers, part, pipe):
     """One call of the reference, in a process of its own: it keeps caches in classes."""
     import freezegun
+    os.environ["REQUEST_CACHE_PATH"] = tempfile.mkdtemp(prefix="reference-")
     mock = Mock(answers, part)
     printed = io.StringIO()
     try:
@@ -317,7 +318,6 @@ def main():
     if version("airbyte-cdk") != CDK:
         sys.exit(f"airbyte-cdk {version('airbyte-cdk')} is installed, the reference is {CDK}")
     logging.disable(logging.CRITICAL)
-    os.environ["REQUEST_CACHE_PATH"] = tempfile.mkdtemp(prefix="reference-")
     import airbyte_cdk.sources.declarative.concurrent_declarative_source as declarative
     schema = declarative.get_declarative_component_schema()
     declarative.get_declarative_component_schema = lambda: schema

@@ -133,7 +133,7 @@ fn plain(glob: &str) -> bool {
 }
 
 /// `fnmatchcase`: `*`, `?`, `[set]`, `[!set]`.
-fn matches(text: &str, glob: &str) -> bool {
+pub(crate) fn matches(text: &str, glob: &str) -> bool {
     if plain(glob) {
         return text == glob;
     }

@@ -58,6 +58,16 @@ pub enum Error {
         #[source]
         source: BuildError,
     },
+    /// Two streams that must not be read side by side, though one reads the other.
+    #[error("stream `{stream}` and its parent `{parent}` are both in the group `{group}`")]
+    Group {
+        /// Stream.
+        stream: String,
+        /// The stream that it reads.
+        parent: String,
+        /// The group.
+        group: String,
+    },
     /// A template or a request cannot be made for this page.
     #[error("{at}: {source}")]
     Request {
@@ -177,6 +187,7 @@ impl Error {
             | Self::Overlay { .. }
             | Self::NoStream { .. }
             | Self::Stream { .. }
+            | Self::Group { .. }
             | Self::State { .. }
             | Self::Unsupported { .. }
             | Self::Request {
@@ -204,6 +215,7 @@ impl Classify for Error {
             | Self::Overlay { .. }
             | Self::NoStream { .. }
             | Self::Stream { .. }
+            | Self::Group { .. }
             | Self::Unsupported { .. }
             | Self::Refused { .. }
             | Self::Endless { .. }

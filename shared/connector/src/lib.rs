@@ -2,6 +2,7 @@
 
 mod cursor;
 mod dpath;
+mod dynamic;
 mod error;
 mod manifest;
 mod option;

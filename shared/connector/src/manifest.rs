@@ -1,13 +1,16 @@
 //! A source's file: an Airbyte declarative manifest, read, resolved and checked.
 
 mod check;
+pub(crate) mod edit;
 mod propagation;
 mod reference;
 mod vocabulary;
 
 use std::fmt;
+use std::sync::Arc;
 
 use model::document::{Document, Fault, Node, NodeValue};
+pub(crate) use propagation::Wins;
 use serde_json::{Map, Value};
 use vocabulary::Kind;
 
@@ -15,7 +18,18 @@ use vocabulary::Kind;
 #[derive(Debug, Clone)]
 pub struct Manifest {
     file: String,
-    root: Node,
+    root: Arc<Node>,
+}
+
+/// A stream that stands in the manifest.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// Its JSON; each component in it notes its line as `$line`.
+    pub(crate) json: Value,
+    /// Where it stands.
+    pub(crate) path: String,
+    /// The `ConditionalStreams` that it is one of.
+    pub(crate) condition: Option<Value>,
 }
 
 impl Manifest {
@@ -27,7 +41,11 @@ impl Manifest {
         let resolved = reference::resolve(file, &document.root).map_err(|fault| vec![fault])?;
         let root = propagation::propagate(resolved);
         let faults = check::check(file, &root);
-        if faults.is_empty() { Ok(Self { file: file.to_owned(), root }) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(Self { file: file.to_owned(), root: Arc::new(root) })
+        } else {
+            Err(faults)
+        }
     }
 
     /// Name of the file.
@@ -35,9 +53,15 @@ impl Manifest {
         &self.file
     }
 
-    /// The names of the streams, in order.
+    /// The names of the streams that stand in it, in order, those under a condition among them.
     pub fn stream_names(&self) -> impl Iterator<Item = &str> {
-        self.streams().filter_map(|node| node.get("name").and_then(Node::text))
+        let names = self.streams().map(|(_, node, _)| node.get("name").and_then(Node::text));
+        names.flatten()
+    }
+
+    /// Whether the configuration or the API itself names streams beside those.
+    pub fn makes_streams(&self) -> bool {
+        self.dynamic_streams().next().is_some()
     }
 
     /// What a connection's configuration must look like: the `spec`, as the manifest has it.
@@ -45,20 +69,75 @@ impl Manifest {
         self.root.get("spec").map_or(Value::Null, Node::to_json)
     }
 
-    /// The streams that `check` reads, by name.
-    pub(crate) fn checked(&self) -> Vec<&str> {
-        let names = self.root.get("check").and_then(|check| check.get("stream_names"));
-        names.and_then(Node::items).unwrap_or_default().iter().filter_map(Node::text).collect()
+    /// What is checked.
+    pub(crate) fn check(&self) -> Value {
+        self.root.get("check").map_or(Value::Null, located_component)
     }
 
-    /// The streams as JSON, in order; each component in them notes its line as `$line`.
-    pub(crate) fn stream_components(&self) -> Vec<Value> {
-        self.streams().map(|node| located(node, vocabulary::find("DeclarativeStream"))).collect()
+    /// The groups of streams that are not read side by side: their names and those of the streams.
+    pub(crate) fn stream_groups(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        let groups = self.root.get("stream_groups").and_then(Node::entries).unwrap_or_default();
+        groups.iter().map(|(name, group)| {
+            let streams = group.get("streams").and_then(Node::items).unwrap_or_default();
+            let named = streams.iter().filter_map(|stream| stream.get("name")?.text());
+            (name.text.as_str(), named.collect())
+        })
     }
 
-    fn streams(&self) -> impl Iterator<Item = &Node> {
-        self.root.get("streams").and_then(Node::items).unwrap_or_default().iter()
+    /// Whether any component of it writes into the configuration.
+    pub(crate) fn writes_configuration(&self) -> bool {
+        writes_configuration(&self.root)
     }
+
+    /// The streams that stand in it, in order.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = Listed> {
+        self.streams().map(|(path, node, group)| Listed {
+            json: located_component(node),
+            path,
+            condition: group.map(located_component),
+        })
+    }
+
+    /// The definitions of streams that the configuration or the API names, in order.
+    pub(crate) fn dynamic_streams(&self) -> impl Iterator<Item = &Node> {
+        self.root.get("dynamic_streams").and_then(Node::items).unwrap_or_default().iter()
+    }
+
+    /// A stream made of a template: parameters handed down, checked, as JSON.
+    pub(crate) fn made(&self, stream: Node, wins: Wins, place: &str) -> Result<Value, Vec<Fault>> {
+        let stream = propagation::propagate_made(stream, wins);
+        let faults = check::check_made(&self.file, &stream, place);
+        if faults.is_empty() { Ok(located_component(&stream)) } else { Err(faults) }
+    }
+
+    /// Place, component and condition of each stream.
+    fn streams(&self) -> impl Iterator<Item = (String, &Node, Option<&Node>)> {
+        let all = self.root.get("streams").and_then(Node::items).unwrap_or_default();
+        all.iter().enumerate().flat_map(|(i, node)| {
+            if node.get("type").and_then(Node::text) != Some("ConditionalStreams") {
+                return vec![(format!("streams[{i}]"), node, None)];
+            }
+            let inner = node.get("streams").and_then(Node::items).unwrap_or_default();
+            let place = |j| format!("streams[{i}].streams[{j}]");
+            inner.iter().enumerate().map(|(j, inner)| (place(j), inner, Some(node))).collect()
+        })
+    }
+}
+
+/// Whether a component below is given a place in the configuration for its tokens.
+fn writes_configuration(node: &Node) -> bool {
+    let below = match &node.value {
+        NodeValue::Mapping(entries) => entries.iter().any(|(_, child)| writes_configuration(child)),
+        NodeValue::Sequence(items) => items.iter().any(writes_configuration),
+        _ => false,
+    };
+    let own = node.get("refresh_token_updater").is_some_and(|updater| !updater.is_null());
+    below || (own && node.get("type").and_then(Node::text) == Some("OAuthAuthenticator"))
+}
+
+/// A component's JSON by its own type.
+pub(crate) fn located_component(node: &Node) -> Value {
+    located(node, node.get("type").and_then(Node::text).and_then(vocabulary::find))
 }
 
 /// A component's JSON, with the line of each component in it.
@@ -66,14 +145,13 @@ fn located(node: &Node, kind: Option<&Kind>) -> Value {
     let (Some(kind), Some(entries)) = (kind, node.entries()) else { return node.to_json() };
     let mut fields = Map::new();
     fields.insert("$line".into(), Value::from(node.line));
-    let component = |node: &Node| {
-        located(node, node.get("type").and_then(Node::text).and_then(vocabulary::find))
-    };
     for (key, node) in entries {
         let holds_components = kind.children.iter().any(|(field, _)| *field == key.text);
         let value = match &node.value {
-            NodeValue::Sequence(items) if holds_components => items.iter().map(component).collect(),
-            NodeValue::Mapping(_) if holds_components => component(node),
+            NodeValue::Sequence(items) if holds_components => {
+                items.iter().map(located_component).collect()
+            }
+            NodeValue::Mapping(_) if holds_components => located_component(node),
             _ => node.to_json(),
         };
         fields.insert(key.text.clone(), value);

@@ -4,7 +4,7 @@ use model::StreamName;
 use serde_json::Value as Json;
 
 use crate::error::Error;
-use crate::manifest::Manifest;
+use crate::manifest::{Listed, Manifest};
 use crate::part::{BuildError, Part};
 use crate::schema;
 
@@ -22,23 +22,27 @@ pub struct Outline {
 }
 
 impl Manifest {
-    /// The streams, in order.
+    /// The streams that stand in it, in order, those under a condition among them.
     pub fn outlines(&self) -> Result<Vec<Outline>, Error> {
-        let components = self.stream_components();
-        let outlines = components.iter().enumerate().map(|(i, json)| {
-            let part = Part::new(json, format!("streams[{i}]"), 0);
+        let outlines = self.listed().map(|Listed { json, path, .. }| {
             let name = json.get("name").and_then(Json::as_str).unwrap_or_default();
-            outline(&part, name).map_err(|source| Error::Stream { stream: name.to_owned(), source })
+            let outline = outline(&Part::new(&json, path, 0), name);
+            outline.map_err(|source| Error::Stream { stream: name.to_owned(), source })
         });
         outlines.collect()
     }
 }
 
-fn outline(part: &Part<'_>, name: &str) -> Result<Outline, BuildError> {
+/// A stream's outline; one that depends on its state is told by how it is first read.
+pub(crate) fn outline(part: &Part<'_>, name: &str) -> Result<Outline, BuildError> {
+    let first = part.child("full_refresh_stream");
+    let told = first.as_ref().unwrap_or(part);
+    let incremental = part.child("incremental_stream");
+    let syncs = |part: &Part<'_>| part.child("incremental_sync").is_some();
     Ok(Outline {
         name: name.parse().map_err(|error| part.fault(format!("name: {error}")))?,
-        primary_key: schema::primary_key(part)?,
-        incremental: part.child("incremental_sync").is_some(),
-        schema: schema::of(part),
+        primary_key: schema::primary_key(told)?,
+        incremental: syncs(told) || incremental.as_ref().is_some_and(syncs),
+        schema: schema::outline(told),
     })
 }

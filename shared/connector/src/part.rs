@@ -1,7 +1,7 @@
 //! A component being built: its fields by name, and what to say when they do not fit.
 
 use request::component::{Component, ComponentFault, Faults};
-use request::interpolation::{Context, InterpolatedBoolean, InterpolatedString};
+use request::interpolation::{Context, InterpolatedBoolean, InterpolatedString, Types};
 use request::value::Value;
 use serde_json::Value as Json;
 
@@ -34,6 +34,11 @@ pub(crate) struct Part<'c> {
 impl<'c> Part<'c> {
     pub(crate) fn new(json: &'c Json, path: String, line: u32) -> Self {
         Self { json, path, line: line_of(json).unwrap_or(line) }
+    }
+
+    /// A component that is made around this one.
+    pub(crate) fn around<'o>(&self, json: &'o Json) -> Part<'o> {
+        Part::new(json, self.path.clone(), self.line)
     }
 
     /// As the crate takes it that makes requests.
@@ -152,6 +157,21 @@ impl<'c> Part<'c> {
             template.text(context).map_err(|e| child.fault(e.to_string()))
         };
         self.children(field).into_iter().map(text).collect()
+    }
+
+    /// The types that `value_type` lets a literal have.
+    pub(crate) fn value_types(&self) -> Result<Types, BuildError> {
+        Ok(match self.text("value_type")? {
+            None => Types::Any,
+            Some("string") => Types::Text,
+            Some("number") => Types::Float,
+            Some("integer") => Types::Integer,
+            Some("boolean") => Types::Boolean,
+            Some(other) => {
+                let known = "string, number, integer, boolean";
+                return Err(self.fault(format!("`value_type` is `{other}`; use one of {known}")));
+            }
+        })
     }
 
     /// The component's `$parameters`.

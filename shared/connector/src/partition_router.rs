@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use model::StreamName;
 use request::interpolation::Context;
 use request::requester::Options;
 use request::value::{Dict, Key, Value};
@@ -69,6 +70,21 @@ impl Router {
             return Ok(Some(Self::Product(routers)));
         }
         Ok(routers.pop())
+    }
+
+    /// The names of the streams that it reads, and of those that they read in turn.
+    pub(crate) fn streams(&self) -> Vec<StreamName> {
+        match self {
+            Self::List(_) => Vec::new(),
+            Self::Product(routers) => routers.iter().flat_map(Self::streams).collect(),
+            Self::Substream(parents) => {
+                let one = |parent: &Arc<Parent>| {
+                    let stream = &parent.stream;
+                    [stream.name.clone()].into_iter().chain(stream.ancestors()).collect::<Vec<_>>()
+                };
+                parents.iter().flat_map(one).collect()
+            }
+        }
     }
 
     /// What the request of a slice carries of its partition: only values that are not empty.

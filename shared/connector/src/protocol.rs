@@ -93,18 +93,21 @@ pub async fn check(source: &Source, out: &mut (dyn Write + Send)) -> Result<(), 
 }
 
 /// Writes the catalogue.
-pub fn discover(source: &Source, out: &mut dyn Write) -> Result<(), Error> {
-    let streams: Vec<Value> = source.streams().iter().map(described).collect();
+pub async fn discover(source: &Source, out: &mut (dyn Write + Send)) -> Result<(), Error> {
+    let mut streams = Vec::new();
+    for stream in source.streams() {
+        streams.push(described(stream, stream.json_schema().await?));
+    }
     Messages::new(out).write(&json!({"type": "CATALOG", "catalog": {"streams": streams}}))
 }
 
-fn described(stream: &Stream) -> Value {
+fn described(stream: &Stream, schema: &Value) -> Value {
     let incremental = stream.is_incremental();
     let modes: &[&str] =
         if incremental { &["full_refresh", "incremental"] } else { &["full_refresh"] };
     let mut described = json!({
         "name": stream.name().as_str(),
-        "json_schema": stream.json_schema(),
+        "json_schema": schema,
         "supported_sync_modes": modes,
         "is_resumable": incremental,
     });

@@ -155,6 +155,7 @@ impl PageReader {
             let message = format!("more than {most} pages");
             return Err(Error::Endless { at, message });
         }
+        core.schema.load(core.name.as_str()).await?;
         let page_token = if token.is_nothing() {
             Value::None
         } else {

@@ -15,7 +15,7 @@ use crate::stream::Core;
 pub(crate) use walk::PartitionWalk;
 
 /// The key of the state of a stream that has none.
-const NO_STATE: &str = "__ab_no_cursor_state_message";
+pub(crate) const NO_STATE: &str = "__ab_no_cursor_state_message";
 
 /// A stream being read.
 #[derive(Debug)]
@@ -61,8 +61,9 @@ pub(crate) enum Event {
 impl StreamRun {
     /// From a state, empty at first.
     pub(crate) fn new(core: &Arc<Core>, state: &Map<String, Json>) -> Result<Self, Error> {
+        let (core, counts) = core.reading(state);
         let fault = |error: CursorError| core.state_error(&error);
-        let known = if state.contains_key(NO_STATE) { &Map::new() } else { state };
+        let known = if state.contains_key(NO_STATE) || !counts { &Map::new() } else { state };
         let tracker = match (&core.cursor, &core.router) {
             (None, _) => Tracker::None,
             (Some(cursor), None) => {
@@ -73,13 +74,13 @@ impl StreamRun {
             }
         };
         Ok(Self {
-            core: Arc::clone(core),
             tracker,
-            walk: PartitionWalk::new(core, known)?,
+            walk: PartitionWalk::new(&core, known)?,
             slices: VecDeque::new(),
             partition: None,
             open: None,
             began: core.shared.runtime.clock.now(),
+            core,
         })
     }
 

@@ -1,5 +1,7 @@
 //! A source: a manifest, its overlay and a configuration, ready to be read.
 
+mod check;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +11,13 @@ use model::config::Overlay;
 use model::{StreamName, Timestamp};
 use ports::{Clock, Http, Ids};
 use request::authenticator::Caller;
-use request::interpolation::Context;
+use request::interpolation::{Context, InterpolatedBoolean};
 use request::value::Value;
 use serde_json::Value as Json;
 
+use crate::dynamic::{Dynamic, Made};
 use crate::error::Error;
-use crate::manifest::Manifest;
+use crate::manifest::{Listed, Manifest};
 use crate::part::{BuildError, Part};
 use crate::retriever::Rules;
 use crate::stream::{Core, Stream};
@@ -95,14 +98,53 @@ impl Shared {
 /// A source with a configuration: its streams can be read.
 #[derive(Debug, Clone)]
 pub struct Source {
+    manifest: Manifest,
+    shared: Arc<Shared>,
     streams: Vec<Stream>,
-    checked: Vec<String>,
-    spec: Json,
+    /// The names of the streams that each definition of `dynamic_streams` made, by its own name.
+    made: Vec<(String, Vec<StreamName>)>,
 }
 
 impl Source {
-    /// Builds every stream: what does not fit this configuration is said before any call.
+    /// Builds every stream that manifest and configuration name: what does not fit this
+    /// configuration is said before any call. Streams that only the API can name are left out.
     pub fn build(
+        manifest: &Manifest,
+        overlay: &Overlay,
+        config: &Json,
+        runtime: Runtime,
+    ) -> Result<Self, Error> {
+        let mut source = Self::listed(manifest, overlay, config, runtime)?;
+        for dynamic in source.dynamic().collect::<Vec<_>>() {
+            if let Some(components) = dynamic.known()? {
+                source.add(&dynamic.name, &dynamic.streams(&components)?)?;
+            }
+        }
+        source.check_groups()?;
+        Ok(source)
+    }
+
+    /// Builds every stream; the API is asked for those that only it can name.
+    pub async fn open(
+        manifest: &Manifest,
+        overlay: &Overlay,
+        config: &Json,
+        runtime: Runtime,
+    ) -> Result<Self, Error> {
+        let mut source = Self::listed(manifest, overlay, config, runtime)?;
+        for dynamic in source.dynamic().collect::<Vec<_>>() {
+            let components = match dynamic.known()? {
+                Some(components) => components,
+                None => dynamic.asked().await?,
+            };
+            source.add(&dynamic.name, &dynamic.streams(&components)?)?;
+        }
+        source.check_groups()?;
+        Ok(source)
+    }
+
+    /// The streams that stand in the manifest.
+    fn listed(
         manifest: &Manifest,
         overlay: &Overlay,
         config: &Json,
@@ -119,21 +161,65 @@ impl Source {
             runtime,
         });
         let mut streams = Vec::new();
-        for (i, json) in manifest.stream_components().iter().enumerate() {
-            let part = Part::new(json, format!("streams[{i}]"), 0);
-            let core = Core::build(&part, &shared).map_err(|source| Error::Stream {
-                stream: json.get("name").and_then(Json::as_str).unwrap_or_default().to_owned(),
-                source,
-            })?;
-            streams.push(Stream(Arc::new(core)));
+        for Listed { json, path, condition } in manifest.listed() {
+            let part = Part::new(&json, path, 0);
+            let build = || {
+                if !is_wanted(condition.as_ref(), &part, &shared)? {
+                    return Ok(None);
+                }
+                Core::build(&part, &shared).map(Some)
+            };
+            let name = json.get("name").and_then(Json::as_str).unwrap_or_default();
+            let core = build().map_err(|source| Error::Stream { stream: name.to_owned(), source });
+            streams.extend(core?.map(|core| Stream(Arc::new(core))));
         }
-        let checked = manifest.checked().into_iter().map(str::to_owned).collect();
-        Ok(Self { streams, checked, spec: manifest.spec() })
+        Ok(Self { manifest: manifest.clone(), shared, streams, made: Vec::new() })
+    }
+
+    /// The definitions of streams that the configuration or the API names.
+    fn dynamic(&self) -> impl Iterator<Item = Dynamic> {
+        let nodes = self.manifest.dynamic_streams().enumerate();
+        nodes.filter_map(|(i, node)| Dynamic::new(&self.manifest, node, i, &self.shared))
+    }
+
+    /// Builds the streams that a definition made.
+    fn add(&mut self, name: &str, made: &[Made]) -> Result<(), Error> {
+        let mut names = Vec::with_capacity(made.len());
+        for Made { json, path } in made {
+            let part = Part::new(json, path.clone(), 0);
+            let fault = |source| Error::Stream { stream: name.to_owned(), source };
+            let core = Core::build(&part, &self.shared).map_err(fault)?;
+            if self.streams.iter().any(|stream| stream.name() == &core.name) {
+                let message = format!("there are two streams of the name `{}`", core.name);
+                return Err(fault(part.fault(message)));
+            }
+            names.push(core.name.clone());
+            self.streams.push(Stream(Arc::new(core)));
+        }
+        self.made.push((name.to_owned(), names));
+        Ok(())
+    }
+
+    /// A stream must not wait for a stream that waits for it.
+    fn check_groups(&self) -> Result<(), Error> {
+        for (group, members) in self.manifest.stream_groups() {
+            for stream in self.streams.iter().filter(|s| members.contains(&s.name().as_str())) {
+                let parents = stream.0.ancestors();
+                if let Some(parent) = parents.iter().find(|name| members.contains(&name.as_str())) {
+                    return Err(Error::Group {
+                        stream: stream.name().to_string(),
+                        parent: parent.to_string(),
+                        group: group.to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What a connection's configuration must look like.
-    pub fn spec(&self) -> &Json {
-        &self.spec
+    pub fn spec(&self) -> Json {
+        self.manifest.spec()
     }
 
     /// The streams, in the manifest's order.
@@ -149,16 +235,21 @@ impl Source {
         })
     }
 
-    /// Reads one record of each stream that the manifest names for it, so that credentials and
-    /// addresses are known to work.
-    pub async fn check(&self) -> Result<(), Error> {
-        for name in &self.checked {
-            let name: StreamName = name.parse().map_err(|_| Error::NoStream {
-                name: name.clone(),
-                known: self.streams.iter().map(|stream| stream.name().to_string()).collect(),
-            })?;
-            self.stream(&name)?.check().await?;
-        }
-        Ok(())
+    /// The group of a stream: of its members only one is read at a time.
+    pub fn group(&self, stream: &StreamName) -> Option<&str> {
+        let mut groups = self.manifest.stream_groups();
+        let group = groups.find(|(_, members)| members.contains(&stream.as_str()));
+        group.map(|(name, _)| name)
     }
+}
+
+/// Whether the condition that a stream stands under holds.
+fn is_wanted(group: Option<&Json>, part: &Part<'_>, shared: &Shared) -> Result<bool, BuildError> {
+    let Some(group) = group else { return Ok(true) };
+    let group = part.around(group);
+    let fault = |message: String| group.fault(message);
+    let text = group.text("condition")?.unwrap_or_default();
+    let condition = InterpolatedBoolean::new(text, &Value::empty_dict());
+    let condition = condition.map_err(|error| fault(error.to_string()))?;
+    condition.eval(&shared.context()).map_err(|error| fault(error.to_string()))
 }

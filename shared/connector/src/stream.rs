@@ -1,5 +1,7 @@
 //! One stream of a source, as other crates read it.
 
+mod delegating;
+
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
@@ -8,10 +10,10 @@ use request::component::Faults;
 use request::decoder::Decoder;
 use request::requester::Options;
 use request::value::{Selection, Value};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::cursor::{Bounds, DatetimeCursor, Moment, Progress};
-use crate::error::Error;
+use crate::error::{At, Error};
 use crate::option::Injection;
 use crate::paginator::Paginator;
 use crate::part::{BuildError, Part};
@@ -19,9 +21,10 @@ use crate::partition_router::{Router, slice_value};
 use crate::record_selector::Selector;
 use crate::retriever::{Fetcher, PageReader, Span};
 use crate::run::{Event, PartitionWalk, StreamRun};
-use crate::schema;
+use crate::schema::{self, Schema};
 use crate::slice::{Partition, Position, Slice};
 use crate::source::Shared;
+pub(crate) use delegating::Delegated;
 
 /// How much of a record is understood on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +46,9 @@ pub(crate) struct Core {
     pub(crate) paginator: Paginator,
     pub(crate) selector: Selector,
     pub(crate) decoder: Decoder,
-    pub(crate) schema: Json,
+    pub(crate) schema: Schema,
+    /// What reads the stream once it has a state.
+    pub(crate) delegated: Option<Delegated>,
     /// Parts of a body that the paginator reads.
     pub(crate) response_reads: Option<Selection>,
     /// Slice and partition options go with the first page only.
@@ -54,7 +59,25 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// A stream of any kind.
     pub(crate) fn build(part: &Part<'_>, shared: &Arc<Shared>) -> Result<Self, BuildError> {
+        match part.kind() {
+            "StateDelegatingStream" => Self::delegating(part, shared),
+            _ => Self::declarative(part, shared),
+        }
+    }
+
+    /// A retriever alone, under a name.
+    pub(crate) fn of_retriever(
+        name: &str,
+        retriever: &Part<'_>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, BuildError> {
+        let json = json!({"type": "DeclarativeStream", "name": name, "retriever": retriever.json});
+        Self::declarative(&retriever.around(&json), shared)
+    }
+
+    fn declarative(part: &Part<'_>, shared: &Arc<Shared>) -> Result<Self, BuildError> {
         let context = shared.context();
         let retriever = part.needed("retriever")?;
         let name = part.text("name")?.unwrap_or_default();
@@ -87,7 +110,8 @@ impl Core {
             fetcher: Fetcher::build(&retriever, shared)?,
             selector: Selector::build(part, &selector, client_side, &context)?,
             decoder,
-            schema: schema::of(part),
+            schema: Schema::build(part, shared)?,
+            delegated: None,
             response_reads: paginator.reads("response"),
             paginator,
             first_page_options_only: retriever
@@ -99,6 +123,13 @@ impl Core {
             name,
             shared: Arc::clone(shared),
         })
+    }
+
+    /// The names of the streams whose records are its partitions, where it keeps a state of each:
+    /// only such a stream reads its parents while it is read itself.
+    pub(crate) fn ancestors(&self) -> Vec<StreamName> {
+        let router = self.router.as_ref().filter(|_| self.cursor.is_some());
+        router.map(Router::streams).unwrap_or_default()
     }
 
     /// A slice as templates see it.
@@ -178,9 +209,9 @@ impl Stream {
         self.0.cursor.as_ref().map(|cursor| cursor.field.as_str())
     }
 
-    /// The JSON schema of its records, as the manifest gives it.
-    pub fn json_schema(&self) -> &Json {
-        &self.0.schema
+    /// The JSON schema of its records; where the manifest says so, the API is asked for it.
+    pub async fn json_schema(&self) -> Result<&Json, Error> {
+        self.0.schema.load(self.0.name.as_str()).await
     }
 
     /// How much of a record is understood on its way.
@@ -238,14 +269,17 @@ impl Stream {
         PageReader::new(Arc::clone(core), slice.clone(), from, span)
     }
 
-    /// Reads its first page.
+    /// Reads the first record of its first slice.
     pub(crate) async fn check(&self) -> Result<(), Error> {
         let mut run = StreamRun::new(&self.0, &Map::new())?;
         while let Some(event) = run.next().await? {
-            if matches!(event, Event::Records(..)) {
-                break;
+            match event {
+                Event::Records(records, _) if records.is_empty() => {}
+                Event::Records(..) | Event::Closed => return Ok(()),
             }
         }
-        Ok(())
+        let at = At { stream: self.0.name.to_string(), slice: String::new(), page: 0 };
+        let message = "there is nothing to connect to: no slices were found".to_owned();
+        Err(Error::Shape { at, message })
     }
 }

@@ -131,17 +131,7 @@ impl Transformation {
 
 impl Added {
     fn build(part: &Part<'_>) -> Result<Self, BuildError> {
-        let types = match part.text("value_type")? {
-            None => Types::Any,
-            Some("string") => Types::Text,
-            Some("number") => Types::Float,
-            Some("integer") => Types::Integer,
-            Some("boolean") => Types::Boolean,
-            Some(other) => {
-                let known = "string, number, integer, boolean";
-                return Err(part.fault(format!("`value_type` is `{other}`; use one of {known}")));
-            }
-        };
+        let types = part.value_types()?;
         let pointer = part.needed("path")?;
         let path = path(&pointer)?;
         if path.segments().is_empty() {

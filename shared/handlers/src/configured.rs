@@ -160,7 +160,7 @@ impl Sources for Configured {
             },
         };
         let LoadedSource { manifest, overlay } = found.source.as_ref();
-        let source = Source::build(manifest, overlay, &Value::Object(config), runtime);
+        let source = Source::open(manifest, overlay, &Value::Object(config), runtime).await;
         let source = source.map_err(failed)?;
         let stream = source.stream(&stream.stream).map_err(failed)?.clone();
         Ok(Arc::new(read::Connected::new(stream, now)))

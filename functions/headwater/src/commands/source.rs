@@ -94,10 +94,10 @@ pub(crate) async fn run(source: Source, places: &Places, console: Console) -> Re
             protocol::spec(&self::manifest(&manifest)?, &mut out).map_err(failed)
         }
         Source::Check(opened) => {
-            protocol::check(&opened.build(places)?, &mut out).await.map_err(failed)
+            protocol::check(&opened.open(places).await?, &mut out).await.map_err(failed)
         }
         Source::Discover(opened) => {
-            protocol::discover(&opened.build(places)?, &mut out).map_err(failed)
+            protocol::discover(&opened.open(places).await?, &mut out).await.map_err(failed)
         }
         Source::Read(read) => read.run(places, console, &mut out).await,
     };
@@ -106,8 +106,8 @@ pub(crate) async fn run(source: Source, places: &Places, console: Console) -> Re
 }
 
 impl Opened {
-    /// Builds the source; everything that is wrong with its files is said before any call.
-    fn build(&self, places: &Places) -> Result<Connector, Failure> {
+    /// Opens the source; everything that is wrong with its files is said before any call.
+    async fn open(&self, places: &Places) -> Result<Connector, Failure> {
         let manifest = manifest(&self.manifest)?;
         let config = text(&self.config)?;
         let overlay = match &self.overlay {
@@ -133,8 +133,8 @@ impl Opened {
             max_wait: None,
             limits: Limits::default(),
         };
-        Connector::build(&manifest, &overlay, &value, runtime)
-            .map_err(|error| Failure::Input(error.to_string()))
+        let source = Connector::open(&manifest, &overlay, &value, runtime).await;
+        source.map_err(|error| Failure::Input(error.to_string()))
     }
 }
 
@@ -145,7 +145,7 @@ impl Read {
         console: Console,
         out: &mut (dyn Write + Send),
     ) -> Result<(), Failure> {
-        let source = self.opened.build(places)?;
+        let source = self.opened.open(places).await?;
         let selected = match &self.catalog {
             Some(path) => json::<Selected>(path)?,
             None => Selected(source.streams().iter().map(|s| s.name().to_string()).collect()),

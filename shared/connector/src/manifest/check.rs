@@ -7,19 +7,38 @@ use super::vocabulary::{self, KINDS, Kind};
 
 /// All faults of a resolved manifest.
 pub(super) fn check(file: &str, root: &Node) -> Vec<Fault> {
-    let mut checker = Checker { file, faults: Vec::new() };
+    let mut checker = Checker { file, faults: Vec::new(), template: false };
     checker.component(root, &["DeclarativeSource"], &Place::default());
     checker.faults
 }
 
+/// All faults of a stream that was made of a template.
+pub(super) fn check_made(file: &str, stream: &Node, place: &str) -> Vec<Fault> {
+    let mut checker = Checker { file, faults: Vec::new(), template: false };
+    checker.component(stream, &STREAMS, &Place(place.to_owned()));
+    checker.faults
+}
+
+/// What a template of streams may be.
+const STREAMS: [&str; 2] = ["DeclarativeStream", "StateDelegatingStream"];
+
 struct Checker<'a> {
     file: &'a str,
     faults: Vec<Fault>,
+    /// Within a template, what is still missing may be filled in.
+    template: bool,
 }
 
 impl Checker<'_> {
     fn component(&mut self, node: &Node, accepted: &[&str], place: &Place) {
         let Some(kind) = self.kind(node, accepted, place) else { return };
+        self.fields(node, kind, place);
+        if !self.template {
+            self.special(node, kind, place);
+        }
+    }
+
+    fn fields(&mut self, node: &Node, kind: &Kind, place: &Place) {
         for field in kind.required {
             if node.get(field).is_none_or(Node::is_null) {
                 self.fault(node, place, format!("{} needs `{field}`", kind.name));
@@ -32,17 +51,23 @@ impl Checker<'_> {
                     let message = format!("`{field}` of {} is not supported", kind.name);
                     self.fault(child, &place, message);
                 }
-                Some(child) if !accepted.is_empty() => self.children(child, accepted, &place),
+                Some(child) if !accepted.is_empty() => {
+                    let outside = self.template;
+                    self.template |= *field == "stream_template";
+                    self.children(child, accepted, &place);
+                    self.template = outside;
+                }
                 _ => {}
             }
         }
-        self.special(node, kind, place);
     }
 
     fn children(&mut self, child: &Node, accepted: &[&str], place: &Place) {
         match &child.value {
             NodeValue::Sequence(items) => {
-                for (i, item) in items.iter().enumerate() {
+                let texts = place.ends_with(&vocabulary::TEXT_TOO);
+                let components = items.iter().enumerate();
+                for (i, item) in components.filter(|(_, item)| !(texts && item.text().is_some())) {
                     self.component(item, accepted, &place.index(i));
                 }
             }
@@ -56,6 +81,11 @@ impl Checker<'_> {
     fn kind(&mut self, node: &Node, accepted: &[&str], place: &Place) -> Option<&'static Kind> {
         let options = accepted.join(", ");
         let Some(kind) = node.get("type") else {
+            if let ([only], Some(_)) = (accepted, node.entries())
+                && vocabulary::UNTYPED.contains(only)
+            {
+                return vocabulary::find(only);
+            }
             let found = node.kind();
             let message = match node.entries() {
                 Some(_) => format!("a component needs `type`: {options}"),
@@ -95,10 +125,18 @@ impl Checker<'_> {
                     self.component(child, accepted, &place.field(&key.text));
                 }
             }
-            "DeclarativeSource"
-                if node.get("streams").and_then(Node::items).is_some_and(<[_]>::is_empty) =>
-            {
-                self.fault(node, &place.field("streams"), "a source needs streams".into());
+            "DeclarativeSource" => {
+                let empty =
+                    |field| node.get(field).and_then(Node::items).is_none_or(<[_]>::is_empty);
+                if empty("streams") && empty("dynamic_streams") {
+                    self.fault(node, &place.field("streams"), "a source needs streams".into());
+                }
+                let place = place.field("stream_groups");
+                for (key, group) in
+                    node.get("stream_groups").and_then(Node::entries).unwrap_or_default()
+                {
+                    self.component(group, &["StreamGroup"], &place.field(&key.text));
+                }
             }
             "DeclarativeStream" if node.get("name").and_then(Node::text).is_none() => {
                 self.fault(node, place, "a stream needs `name`, a text".into());

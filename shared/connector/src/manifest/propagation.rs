@@ -11,10 +11,24 @@ const PARAMETERS: &str = "$parameters";
 /// Adds missing types and writes parameters into the components below them: the nearest wins, a
 /// field that is set (and not empty) stays.
 pub(super) fn propagate(root: Node) -> Node {
-    component("", root, &Vec::new())
+    component("", root, &Vec::new(), Wins::Nearest)
 }
 
-fn component(place: &str, mut node: Node, inherited: &Parameters) -> Node {
+/// The same once more for a stream made of a template.
+pub(super) fn propagate_made(stream: Node, wins: Wins) -> Node {
+    component("DynamicDeclarativeStream.stream_template", stream, &Vec::new(), wins)
+}
+
+/// Which of two parameters of one name counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wins {
+    /// The component's own.
+    Nearest,
+    /// That of the components around it.
+    Outermost,
+}
+
+fn component(place: &str, mut node: Node, inherited: &Parameters, wins: Wins) -> Node {
     let (line, column) = (node.line, node.column);
     let NodeValue::Mapping(fields) = &mut node.value else { return node };
     if field(fields, "type").is_none()
@@ -28,7 +42,10 @@ fn component(place: &str, mut node: Node, inherited: &Parameters) -> Node {
         && let NodeValue::Mapping(own) = fields.remove(at).1.value
     {
         for entry in own {
-            set(&mut parameters, entry);
+            let taken = inherited.iter().any(|(key, _)| key.text == entry.0.text);
+            if wins == Wins::Nearest || !taken {
+                set(&mut parameters, entry);
+            }
         }
     }
     let kind = match field(fields, "type").map(|node| &node.value) {
@@ -36,7 +53,7 @@ fn component(place: &str, mut node: Node, inherited: &Parameters) -> Node {
         // A type that is `object`, a union or a mapping makes this a JSON schema.
         Some(NodeValue::String(_) | NodeValue::Sequence(_) | NodeValue::Mapping(_)) => return node,
         _ => {
-            nested(place, fields, &parameters);
+            nested(place, fields, &parameters, wins);
             return node;
         }
     };
@@ -48,7 +65,8 @@ fn component(place: &str, mut node: Node, inherited: &Parameters) -> Node {
         }
     }
     for (key, value) in fields.iter_mut() {
-        descend(&format!("{kind}.{}", key.text), value, &without(&parameters, &key.text));
+        let inner = without(&parameters, &key.text);
+        descend(&format!("{kind}.{}", key.text), value, &inner, wins);
     }
     if !parameters.is_empty() {
         let key = NodeKey { text: PARAMETERS.into(), line, column };
@@ -59,24 +77,24 @@ fn component(place: &str, mut node: Node, inherited: &Parameters) -> Node {
 
 /// A mapping that is no component may still hold components (query properties among request
 /// parameters): these get the parameters, the mapping itself does not.
-fn nested(place: &str, fields: &mut [(NodeKey, Node)], parameters: &Parameters) {
+fn nested(place: &str, fields: &mut [(NodeKey, Node)], parameters: &Parameters, wins: Wins) {
     for (_, value) in fields {
         if value.get("type").is_some_and(|kind| !is_empty(kind)) {
-            descend(place, value, parameters);
+            descend(place, value, parameters, wins);
         }
     }
 }
 
-fn descend(place: &str, node: &mut Node, parameters: &Parameters) {
+fn descend(place: &str, node: &mut Node, parameters: &Parameters, wins: Wins) {
     match &mut node.value {
         NodeValue::Mapping(_) => {
             let empty = made(NodeValue::Null, node.line, node.column);
             let owned = std::mem::replace(node, empty);
-            *node = component(place, owned, parameters);
+            *node = component(place, owned, parameters, wins);
         }
         NodeValue::Sequence(items) => {
             let components = |item: &&mut Node| matches!(item.value, NodeValue::Mapping(_));
-            items.iter_mut().filter(components).for_each(|i| descend(place, i, parameters));
+            items.iter_mut().filter(components).for_each(|i| descend(place, i, parameters, wins));
         }
         _ => {}
     }

@@ -11,7 +11,7 @@ fn parse(rest: &str) -> Result<Manifest, Vec<String>> {
 }
 
 fn stream(rest: &str) -> Value {
-    parse(rest).unwrap().stream_components().remove(0)
+    parse(rest).unwrap().listed().next().unwrap().json
 }
 
 #[track_caller]

@@ -54,21 +54,28 @@ const TRANSFORMATIONS: &[&str] = &[
     "FlattenFields",
     "DpathFlattenFields",
 ];
+const RESOLVERS: &[&str] =
+    &["HttpComponentsResolver", "ConfigComponentsResolver", "ParametrizedComponentsResolver"];
+const MAPPING: &[&str] = &["ComponentMappingDefinition"];
 
 /// What runs.
 pub(super) const KINDS: &[Kind] = &[
     kind(
         "DeclarativeSource",
-        &["check", "version", "streams"],
+        &["check", "version"],
         &[
-            ("check", &["CheckStream"]),
-            ("streams", &["DeclarativeStream"]),
+            ("check", &["CheckStream", "CheckDynamicStream"]),
+            ("streams", &["DeclarativeStream", "StateDelegatingStream", "ConditionalStreams"]),
+            ("dynamic_streams", &["DynamicDeclarativeStream"]),
             ("spec", &["Spec"]),
             ("concurrency_level", &["ConcurrencyLevel"]),
-            ("dynamic_streams", &[]),
         ],
     ),
-    kind("CheckStream", &[], &[("dynamic_streams_check_configs", &[])]),
+    kind("CheckStream", &[], &[("dynamic_streams_check_configs", &["DynamicStreamCheckConfig"])]),
+    kind("DynamicStreamCheckConfig", &["dynamic_stream_name"], &[]),
+    kind("CheckDynamicStream", &["stream_count"], &[]),
+    kind("StreamGroup", &["streams", "action"], &[("action", &["BlockSimultaneousSyncsAction"])]),
+    kind("BlockSimultaneousSyncsAction", &[], &[]),
     kind("Spec", &["connection_specification"], &[]),
     kind("ConcurrencyLevel", &[], &[]),
     kind(
@@ -77,14 +84,65 @@ pub(super) const KINDS: &[Kind] = &[
         &[
             ("retriever", &["SimpleRetriever"]),
             ("incremental_sync", &["DatetimeBasedCursor"]),
-            ("schema_loader", &["InlineSchemaLoader", "JsonFileSchemaLoader"]),
+            (
+                "schema_loader",
+                &["InlineSchemaLoader", "DynamicSchemaLoader", "JsonFileSchemaLoader"],
+            ),
             ("transformations", TRANSFORMATIONS),
             ("state_migrations", &[]),
             ("file_uploader", &[]),
         ],
     ),
+    kind("ConditionalStreams", &["condition", "streams"], &[("streams", &["DeclarativeStream"])]),
+    kind(
+        "StateDelegatingStream",
+        &["name", "full_refresh_stream", "incremental_stream"],
+        &[
+            ("full_refresh_stream", &["DeclarativeStream"]),
+            ("incremental_stream", &["DeclarativeStream"]),
+        ],
+    ),
+    kind(
+        "DynamicDeclarativeStream",
+        &["stream_template", "components_resolver"],
+        &[
+            ("stream_template", &["DeclarativeStream", "StateDelegatingStream"]),
+            ("components_resolver", RESOLVERS),
+        ],
+    ),
+    kind(
+        "HttpComponentsResolver",
+        &["retriever", "components_mapping"],
+        &[("retriever", &["SimpleRetriever"]), ("components_mapping", MAPPING)],
+    ),
+    kind(
+        "ConfigComponentsResolver",
+        &["stream_config", "components_mapping"],
+        &[("stream_config", &["StreamConfig"]), ("components_mapping", MAPPING)],
+    ),
+    kind(
+        "ParametrizedComponentsResolver",
+        &["stream_parameters", "components_mapping"],
+        &[("stream_parameters", &["StreamParametersDefinition"]), ("components_mapping", MAPPING)],
+    ),
+    kind("StreamConfig", &["configs_pointer"], &[]),
+    kind("StreamParametersDefinition", &["list_of_parameters_for_stream"], &[]),
+    kind("ComponentMappingDefinition", &["field_path", "value"], &[]),
     kind("InlineSchemaLoader", &[], &[]),
     kind("JsonFileSchemaLoader", &[], &[]),
+    kind(
+        "DynamicSchemaLoader",
+        &["retriever", "schema_type_identifier"],
+        &[
+            ("retriever", &["SimpleRetriever"]),
+            ("schema_filter", &["RecordFilter"]),
+            ("schema_transformations", TRANSFORMATIONS),
+            ("schema_type_identifier", &["SchemaTypeIdentifier"]),
+        ],
+    ),
+    kind("SchemaTypeIdentifier", &["key_pointer"], &[("types_mapping", &["TypesMap"])]),
+    kind("TypesMap", &["target_type", "current_type"], &[("target_type", &["ComplexFieldType"])]),
+    kind("ComplexFieldType", &["field_type"], &[("items", &["ComplexFieldType"])]),
     kind(
         "SimpleRetriever",
         &["record_selector", "requester"],
@@ -184,7 +242,8 @@ pub(super) const KINDS: &[Kind] = &[
     kind("KeysToSnakeCase", &[], &[]),
     kind("KeysReplace", &["old", "new"], &[]),
     kind("FlattenFields", &[], &[]),
-    kind("DpathFlattenFields", &["field_path"], &[]),
+    kind("DpathFlattenFields", &["field_path"], &[("key_transformation", &["KeyTransformation"])]),
+    kind("KeyTransformation", &[], &[]),
     kind("ListPartitionRouter", &["cursor_field", "values"], &[("request_option", OPTION)]),
     kind(
         "SubstreamPartitionRouter",
@@ -195,7 +254,7 @@ pub(super) const KINDS: &[Kind] = &[
         "ParentStreamConfig",
         &["parent_key", "partition_field", "stream"],
         &[
-            ("stream", &["DeclarativeStream"]),
+            ("stream", &["DeclarativeStream", "StateDelegatingStream"]),
             ("request_option", OPTION),
             ("lazy_read_pointer", &[]),
         ],
@@ -214,8 +273,12 @@ pub(super) const KINDS: &[Kind] = &[
     kind("MinMaxDatetime", &["datetime"], &[]),
 ];
 
-/// Fields that hold a component or a plain text.
-pub(super) const TEXT_TOO: [&str; 2] = ["start_datetime", "end_datetime"];
+/// Fields that hold a component or a plain text, or a list of such.
+pub(super) const TEXT_TOO: [&str; 4] = ["start_datetime", "end_datetime", "target_type", "items"];
+
+/// Components that the language gives no `type`: their place says what they are.
+pub(super) const UNTYPED: [&str; 4] =
+    ["StreamGroup", "SchemaTypeIdentifier", "TypesMap", "ComplexFieldType"];
 
 /// The component of a name, when it runs.
 pub(super) fn find(name: &str) -> Option<&'static Kind> {

@@ -145,7 +145,7 @@ impl Content {
         let inside = |record: &Value| span.is_none_or(|span| span.holds(place(record)));
         let records = core
             .selector
-            .select(found, |record| feed || inside(record), &core.schema, context)
+            .select(found, |record| feed || inside(record), core.schema.loaded(), context)
             .map_err(|e| shape(e.to_string()))?;
         let known = feed && records.last().is_some_and(|last| !inside(last));
         let passed = records.len() as u64;

@@ -158,7 +158,9 @@ fn parent_state(parent: &Parent, state: &Map<String, Json>) -> Map<String, Json>
     }
     // An old state is one cursor value; it seeds the parent's cursor.
     let mut values = state.values();
-    match (values.next(), values.next(), &parent.stream.cursor) {
+    let delegated = parent.stream.delegated.as_ref();
+    let stream = delegated.map_or(&parent.stream, |delegated| &delegated.incremental);
+    match (values.next(), values.next(), &stream.cursor) {
         (Some(value @ (Json::String(_) | Json::Number(_))), None, Some(cursor)) => {
             [(cursor.field.clone(), value.clone())].into_iter().collect()
         }

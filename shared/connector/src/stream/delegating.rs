@@ -1,0 +1,94 @@
+//! `StateDelegatingStream`: one stream reads the first time, another one from a state on.
+
+use std::sync::Arc;
+
+use request::datetime::Period;
+use serde_json::{Map, Value as Json};
+
+use super::Core;
+use crate::cursor::Moment;
+use crate::part::{BuildError, Part};
+use crate::run::NO_STATE;
+use crate::source::Shared;
+
+/// What reads a stream once it has a state.
+#[derive(Debug)]
+pub(crate) struct Delegated {
+    pub(crate) incremental: Arc<Core>,
+    /// How long its API remembers changes; a state that is older is of no use to it.
+    retention: Option<Period>,
+}
+
+impl Core {
+    /// The stream that reads the first time, with the other one beside it.
+    pub(super) fn delegating(part: &Part<'_>, shared: &Arc<Shared>) -> Result<Self, BuildError> {
+        let mut full = Self::build(&part.needed("full_refresh_stream")?, shared)?;
+        let incremental = Self::build(&part.needed("incremental_stream")?, shared)?;
+        let name = part.text("name")?.unwrap_or_default();
+        if full.name.as_str() != name || incremental.name.as_str() != name {
+            return Err(part.fault(format!(
+                "one stream needs one name: it is `{name}`, its full_refresh_stream is `{}`, its incremental_stream is `{}`",
+                full.name, incremental.name
+            )));
+        }
+        let context = shared.context();
+        let retention = part.text_at("api_retention_period", &context)?;
+        let retention = retention.filter(|text| !text.is_empty());
+        let retention = retention.map(|text| {
+            Period::parse(&text).map_err(|e| part.fault(format!("api_retention_period: {e}")))
+        });
+        let retention = retention.transpose()?;
+        full.delegated = Some(Delegated { incremental: Arc::new(incremental), retention });
+        Ok(full)
+    }
+
+    /// Who reads the stream from a state, and whether from that state or from none.
+    pub(crate) fn reading(self: &Arc<Self>, state: &Map<String, Json>) -> (Arc<Self>, bool) {
+        match &self.delegated {
+            Some(delegated) if !state.is_empty() => {
+                if self.remembers(delegated, state) {
+                    (Arc::clone(&delegated.incremental), true)
+                } else {
+                    (Arc::clone(self), false)
+                }
+            }
+            _ => (Arc::clone(self), true),
+        }
+    }
+
+    /// Whether the API still knows all that changed since a state.
+    fn remembers(&self, delegated: &Delegated, state: &Map<String, Json>) -> bool {
+        let Some(retention) = delegated.retention else { return true };
+        let now = Moment::utc(self.shared.runtime.now);
+        let reached = self.reached(state).or_else(|| delegated.incremental.reached(state));
+        let known = reached.zip(now.minus(retention)).is_some_and(|(at, oldest)| at >= oldest);
+        if !known {
+            tracing::warn!(
+                stream = self.name.as_str(),
+                "the state is older than what the source remembers; everything is read again"
+            );
+        }
+        known
+    }
+
+    /// How far a state says that the stream was read.
+    fn reached(&self, state: &Map<String, Json>) -> Option<Moment> {
+        let Some(cursor) = &self.cursor else {
+            let whole = state.get(NO_STATE).and_then(Json::as_bool).unwrap_or_default();
+            return whole.then(|| Moment::utc(self.shared.runtime.now));
+        };
+        let state = match &self.router {
+            Some(_) => state.get("state")?.as_object()?,
+            None => state,
+        };
+        let value = match state.get("slices").filter(|_| state.contains_key("state_type")) {
+            Some(slices) => {
+                let first = slices.get(0)?;
+                let latest = first.get("most_recent_cursor_value").filter(|v| !v.is_null());
+                latest.or_else(|| first.get("end"))?
+            }
+            None => state.get(&cursor.field)?,
+        };
+        cursor.parse_state(value).ok()
+    }
+}
