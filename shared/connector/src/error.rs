@@ -140,6 +140,14 @@ pub enum Error {
         /// What was expected and what came.
         message: String,
     },
+    /// The answer is larger than this caller takes, unpacked or as records.
+    #[error("{at}: the answer holds more than the {limit} bytes allowed")]
+    TooLarge {
+        /// Where.
+        at: At,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The walk goes in circles or never ends.
     #[error("{at}: {message}")]
     Endless {
@@ -202,6 +210,7 @@ impl Error {
             Self::Request { .. }
             | Self::Refused { .. }
             | Self::Shape { .. }
+            | Self::TooLarge { .. }
             | Self::Endless { .. }
             | Self::Output(_) => "system_error",
         }
@@ -218,6 +227,7 @@ impl Classify for Error {
             | Self::Group { .. }
             | Self::Unsupported { .. }
             | Self::Refused { .. }
+            | Self::TooLarge { .. }
             | Self::Endless { .. }
             | Self::State { .. } => Retry::Never,
             Self::Request { source, .. } => source.retry(),

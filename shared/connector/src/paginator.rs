@@ -94,6 +94,11 @@ impl Paginator {
         Ok(paginator)
     }
 
+    /// Whether there is one page and no more.
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self.strategy, Strategy::None)
+    }
+
     /// The token of the first page.
     pub(crate) fn initial(&self) -> Value {
         match self.strategy {

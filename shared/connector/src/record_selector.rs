@@ -63,69 +63,56 @@ impl Selector {
         (untouched && names).then(|| self.path.segments())
     }
 
-    /// The records of a page as the source gave them.
-    pub(crate) fn extract(&self, bodies: &[Value]) -> Result<Vec<Value>, PathError> {
-        let mut records = Vec::new();
-        for body in bodies {
-            let found = if self.path.segments().is_empty() {
-                Some(body)
-            } else if self.path.has_star() {
-                records.extend(self.path.values(body).into_iter().cloned());
-                continue;
-            } else {
-                self.path.get(body)?
-            };
-            match found {
-                Some(Value::List(items)) => records.extend(items.iter().cloned()),
-                Some(one) if one.is_truthy() => records.push(one.clone()),
-                _ => {}
-            }
-        }
-        Ok(records)
+    /// The records of a body as the source gave them.
+    pub(crate) fn extract(&self, body: &Value) -> Result<Vec<Value>, PathError> {
+        let found = if self.path.segments().is_empty() {
+            Some(body)
+        } else if self.path.has_star() {
+            return Ok(self.path.values(body).into_iter().cloned().collect());
+        } else {
+            self.path.get(body)?
+        };
+        Ok(match found {
+            Some(Value::List(items)) => items.to_vec(),
+            Some(one) if one.is_truthy() => vec![one.clone()],
+            _ => Vec::new(),
+        })
     }
 
     /// Whether records stand in a list, as far as the path says where; bodies of a whole list are
     /// its items.
-    pub(crate) fn is_listed(&self, bodies: &[Value], whole: &[u8]) -> Result<bool, PathError> {
+    pub(crate) fn is_listed(&self, body: &Value, whole: &[u8]) -> Result<bool, PathError> {
         if self.path.has_star() {
             return Ok(true);
         }
         if self.path.segments().is_empty() {
             return Ok(whole.trim_ascii_start().first() == Some(&b'['));
         }
-        for body in bodies {
-            if !matches!(self.path.get(body)?, Some(Value::List(_))) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(matches!(self.path.get(body)?, Some(Value::List(_))))
     }
 
-    /// Filters and changes the records. `context` has the slice and the page's token.
+    /// Filters and changes a record; none when it does not pass. `context` has the slice and the
+    /// page's token.
     pub(crate) fn select(
         &self,
-        records: Vec<Value>,
+        mut record: Value,
         keep: impl Fn(&Value) -> bool,
         schema: &Json,
         context: &Context<'_>,
-    ) -> Result<Vec<Value>, TransformError> {
-        let mut selected = Vec::with_capacity(records.len());
-        for mut record in records {
-            if self.transform_first {
-                self.transform(&mut record, context)?;
-            }
-            if !keep(&record) || !self.passes(&record, context)? {
-                continue;
-            }
-            if !self.transform_first {
-                self.transform(&mut record, context)?;
-            }
-            if self.normalize {
-                normalization::normalize(&mut record, schema);
-            }
-            selected.push(record);
+    ) -> Result<Option<Value>, TransformError> {
+        if self.transform_first {
+            self.transform(&mut record, context)?;
         }
-        Ok(selected)
+        if !keep(&record) || !self.passes(&record, context)? {
+            return Ok(None);
+        }
+        if !self.transform_first {
+            self.transform(&mut record, context)?;
+        }
+        if self.normalize {
+            normalization::normalize(&mut record, schema);
+        }
+        Ok(Some(record))
     }
 
     fn passes(&self, record: &Value, context: &Context<'_>) -> Result<bool, TransformError> {

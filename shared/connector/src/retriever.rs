@@ -204,7 +204,7 @@ impl PageReader {
         if !answer.has_records {
             return Ok(page);
         }
-        let mut found = Content::read(&core, &answer.body, self.span, (context, at))?;
+        let mut found = Content::read(&core, answer, self.span, (context, at))?;
         page.full = core.paginator.full().is_some_and(|full| found.count >= full);
         if let Some(next) = found.next(&core, answer, &token, (context, at))? {
             page.next = Some(core.paginator.position(&next, number + 1));

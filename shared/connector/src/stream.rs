@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, BoxStream};
 use model::{StreamName, Timestamp, Window};
 use request::component::Faults;
-use request::decoder::Decoder;
+use request::decoder::{Decoder, Paging};
 use request::requester::Options;
 use request::value::{Selection, Value};
 use serde_json::{Map, Value as Json, json};
@@ -103,6 +103,7 @@ impl Core {
         if let Some(fault) = faults.take().into_iter().next() {
             return Err(fault.into());
         }
+        fits(&decoder, &paginator).map_err(|message| retriever.fault(message))?;
         let client_side = cursor.as_ref().is_some_and(|cursor| cursor.client_side);
         let selector = retriever.needed("record_selector")?;
         Ok(Self {
@@ -186,6 +187,20 @@ impl Core {
     /// The name of the stream in an error about its state.
     pub(crate) fn state_error(&self, error: &crate::cursor::CursorError) -> Error {
         Error::State { stream: self.name.to_string(), message: error.to_string() }
+    }
+}
+
+/// A paginator that cannot read the answers would end at the first page.
+fn fits(decoder: &Decoder, paginator: &Paginator) -> Result<(), String> {
+    let kind = decoder.name();
+    match decoder.paging() {
+        Paging::None if !paginator.is_none() => {
+            Err(format!("answers that a {kind} reads have no pages; use NoPagination"))
+        }
+        Paging::Blind if paginator.reads("response").is_some() => {
+            Err(format!("`response` is not known to a paginator where a {kind} reads the answers"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,160 +1,270 @@
-//! Bodies of answers: where in them the JSON values are.
+//! Bodies of answers: the values in them.
 
-use std::ops::Range;
+mod compression;
+mod csv;
+mod encoding;
+mod json;
+mod xml;
 
 use bytes::Bytes;
-use jiter::{Jiter, Peek};
 use model::{Classify, Retry};
 
 use crate::component::Component;
+use crate::value::Value;
+use csv::Csv;
 
 /// A body that cannot be decoded. It says where, never what stands there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the body is not {wanted} (byte {at} of {length})")]
-pub struct DecodeError {
-    wanted: &'static str,
-    at: usize,
-    length: usize,
+pub enum DecodeError {
+    /// It is something else.
+    #[error("the body is not {wanted} (byte {at} of {length})")]
+    Not {
+        /// What was expected.
+        wanted: &'static str,
+        /// Where that ends.
+        at: usize,
+        /// Length of the body, in bytes.
+        length: usize,
+    },
+    /// Its bytes are no text of its encoding.
+    #[error("the body is not {encoding} text")]
+    Encoding {
+        /// The encoding that the manifest or the answer names.
+        encoding: String,
+    },
+    /// A row of a table that cannot be read.
+    #[error("row {row}: {reason}")]
+    Row {
+        /// Its number, from 1, the header counted.
+        row: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It cannot be unpacked.
+    #[error("the body cannot be unpacked: {0}")]
+    Packed(String),
+    /// Unpacked it is larger than allowed.
+    #[error("unpacked, the body is larger than the {limit} bytes allowed")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// A file inside of an archive.
+    #[error("file `{name}` in the archive: {source}")]
+    Inside {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        source: Box<Self>,
+    },
+}
+
+impl DecodeError {
+    fn inside(self, name: &str) -> Self {
+        Self::Inside { name: name.to_owned(), source: Box::new(self) }
+    }
 }
 
 impl Classify for DecodeError {
     /// A body that was cut off, or an error page, may be whole the next time.
     fn retry(&self) -> Retry {
-        Retry::Backoff
+        match self {
+            Self::Not { .. } | Self::Encoding { .. } | Self::Row { .. } | Self::Packed(_) => {
+                Retry::Backoff
+            }
+            Self::TooLarge { .. } => Retry::Never,
+            Self::Inside { source, .. } => source.retry(),
+        }
     }
 }
 
+/// A body to be decoded.
+#[derive(Debug, Clone, Copy)]
+pub struct Encoded<'b> {
+    /// Its bytes, content encoding removed.
+    pub body: &'b Bytes,
+    /// What the answer says it is: the `Content-Type` header.
+    pub content_type: Option<&'b str>,
+    /// Most bytes that it may be unpacked to.
+    pub limit: u64,
+}
+
+/// The values of a body, one after the other.
+pub type Values<'d> = Box<dyn Iterator<Item = Result<Value, DecodeError>> + Send + 'd>;
+
 /// A decoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Decoder {
     /// One JSON value; the elements of a list count one by one.
     #[default]
     Json,
-    /// One JSON value a line.
-    JsonLines,
     /// One text a line.
     Lines,
+    /// An XML document as one mapping.
+    Xml,
+    /// The files of a ZIP archive, one after the other.
+    Zip(Parser),
+    /// One value after the other.
+    Parsed(Parser),
 }
+
+/// How the values of a text, or of an unpacked file, stand in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parser {
+    /// One JSON value; the elements of a list count one by one.
+    Json,
+    /// One JSON value a line.
+    JsonLines,
+    /// The elements of lists at a path of a JSON value.
+    JsonItems(json::Items),
+    /// A table with a header.
+    Csv(Csv),
+    /// One of the others, packed or not.
+    Gzip(Box<Self>),
+}
+
+/// Whether the pages of an answer can be told from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paging {
+    /// A paginator reads the answer.
+    Reads,
+    /// A paginator goes by records and headers; the answer is closed to it.
+    Blind,
+    /// There is one page.
+    None,
+}
+
+const KINDS: [&str; 8] = [
+    "JsonDecoder",
+    "JsonlDecoder",
+    "JsonItemsDecoder",
+    "CsvDecoder",
+    "XmlDecoder",
+    "IterableDecoder",
+    "GzipDecoder",
+    "ZipfileDecoder",
+];
 
 impl Decoder {
     /// Builds a decoder; what is wrong with it goes to the component's faults.
     pub fn build(component: &Component) -> Self {
         match component.kind() {
             "JsonDecoder" => Self::Json,
-            "JsonlDecoder" => Self::JsonLines,
             "IterableDecoder" => Self::Lines,
+            "XmlDecoder" => Self::Xml,
+            "ZipfileDecoder" => Self::Zip(Parser::inner(component)),
+            "JsonlDecoder" | "JsonItemsDecoder" | "CsvDecoder" | "GzipDecoder" => {
+                Self::Parsed(Parser::build(component))
+            }
             _ => {
-                component.unknown_kind(&["JsonDecoder", "JsonlDecoder", "IterableDecoder"]);
+                component.unknown_kind(&KINDS);
                 Self::Json
             }
         }
     }
 
-    /// The JSON values of a body, as slices of it. An empty body and an empty list are one empty
-    /// mapping. A body that is no JSON is refused, where the reference reads it as empty and so
-    /// takes an error page for the end of the data.
-    pub fn bodies(self, body: &Bytes) -> Result<Vec<Bytes>, DecodeError> {
+    /// What a paginator can do with the answers.
+    pub fn paging(&self) -> Paging {
         match self {
-            Self::Json => json(body),
-            Self::JsonLines => lines(body).map(|line| whole(&line).map(|()| line)).collect(),
-            Self::Lines => Ok(lines(body)
-                .map(|line| {
-                    let text = String::from_utf8_lossy(&line);
-                    let record = serde_json::json!({ "record": text });
-                    Bytes::from(record.to_string())
-                })
-                .collect()),
+            Self::Json | Self::Xml => Paging::Reads,
+            Self::Parsed(Parser::Gzip(inner)) if **inner == Parser::Json => Paging::Blind,
+            Self::Lines | Self::Zip(_) | Self::Parsed(_) => Paging::None,
+        }
+    }
+
+    /// Whether the answer is read once, from its beginning to its end.
+    pub fn streams(&self) -> bool {
+        matches!(self, Self::Lines | Self::Parsed(_))
+    }
+
+    /// The name of the component.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Json | Self::Parsed(Parser::Json) => "JsonDecoder",
+            Self::Lines => "IterableDecoder",
+            Self::Xml => "XmlDecoder",
+            Self::Zip(_) => "ZipfileDecoder",
+            Self::Parsed(Parser::JsonLines) => "JsonlDecoder",
+            Self::Parsed(Parser::JsonItems(_)) => "JsonItemsDecoder",
+            Self::Parsed(Parser::Csv(_)) => "CsvDecoder",
+            Self::Parsed(Parser::Gzip(_)) => "GzipDecoder",
+        }
+    }
+
+    /// The values of a body. For [`Decoder::Json`] an empty body and an empty list are one empty
+    /// mapping. A body of another kind is refused, where the reference reads it as empty and so
+    /// takes an error page for the end of the data.
+    pub fn values(&self, encoded: Encoded<'_>) -> Result<Values<'_>, DecodeError> {
+        let Encoded { body, limit, .. } = encoded;
+        match self {
+            Self::Json => {
+                let mut bodies = json::elements(body)?;
+                if bodies.is_empty() {
+                    bodies.push(Bytes::from_static(b"{}"));
+                }
+                Ok(json::read(bodies))
+            }
+            Self::Lines => Ok(Box::new(json::lines(body).into_iter().map(|line| {
+                let text = String::from_utf8_lossy(&line);
+                Ok(Value::from(crate::value::Dict::from_iter([("record", Value::from(&*text))])))
+            }))),
+            Self::Xml => {
+                let value = xml::read(&encoding::marked_up(body, encoded.content_type)?)?;
+                Ok(Box::new(std::iter::once(Ok(value))))
+            }
+            Self::Zip(parser) => {
+                let files = compression::unzip(body, limit)?;
+                Ok(Box::new(files.into_iter().flat_map(move |(name, body)| {
+                    let values = parser
+                        .values(&body, limit)
+                        .unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
+                    values.map(move |value| value.map_err(|error| error.inside(&name)))
+                })))
+            }
+            Self::Parsed(parser) => parser.values(body, limit),
         }
     }
 }
 
-const EMPTY: &[u8] = b"{}";
-
-fn fault(wanted: &'static str, at: usize, body: &[u8]) -> DecodeError {
-    DecodeError { wanted, at, length: body.len() }
-}
-
-/// Lines that are not blank.
-fn lines(body: &Bytes) -> impl Iterator<Item = Bytes> {
-    body.split(|byte| *byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty())
-        .map(|line| body.slice_ref(line))
-}
-
-/// Checks that a text is one JSON value and nothing more.
-fn whole(text: &[u8]) -> Result<(), DecodeError> {
-    let mut jiter = Jiter::new(text).with_allow_inf_nan();
-    let skip = jiter.next_skip().and_then(|()| jiter.finish());
-    skip.map_err(|e| fault("JSON", e.index, text))
-}
-
-fn json(body: &Bytes) -> Result<Vec<Bytes>, DecodeError> {
-    if body.trim_ascii().is_empty() {
-        return Ok(vec![Bytes::from_static(EMPTY)]);
+impl Parser {
+    /// The decoder within a decoder.
+    fn inner(component: &Component) -> Self {
+        match component.required("decoder", component.child("decoder")) {
+            Some(inner) => Self::build(&inner),
+            None => Self::Json,
+        }
     }
-    let mut jiter = Jiter::new(body).with_allow_inf_nan();
-    let peek = jiter.peek().map_err(|e| fault("JSON", e.index, body))?;
-    if peek != Peek::Array {
-        whole(body)?;
-        return Ok(vec![body.slice_ref(body.trim_ascii())]);
-    }
-    let ranges = elements(&mut jiter).map_err(|e| fault("JSON", e.index, body))?;
-    if ranges.is_empty() {
-        return Ok(vec![Bytes::from_static(EMPTY)]);
-    }
-    Ok(ranges.into_iter().map(|range| body.slice(range)).collect())
-}
 
-fn elements(jiter: &mut Jiter<'_>) -> Result<Vec<Range<usize>>, jiter::JiterError> {
-    let mut ranges = Vec::new();
-    let mut next = jiter.known_array()?;
-    while let Some(peek) = next {
-        let start = jiter.current_index();
-        jiter.known_skip(peek)?;
-        ranges.push(start..jiter.current_index());
-        next = jiter.array_step()?;
+    fn build(component: &Component) -> Self {
+        match component.kind() {
+            "JsonDecoder" => Self::Json,
+            "JsonlDecoder" => Self::JsonLines,
+            "JsonItemsDecoder" => Self::JsonItems(json::Items::build(component)),
+            "CsvDecoder" => Self::Csv(Csv::build(component)),
+            "GzipDecoder" => Self::Gzip(Box::new(Self::inner(component))),
+            _ => {
+                component.unknown_kind(&[
+                    "JsonDecoder",
+                    "JsonlDecoder",
+                    "JsonItemsDecoder",
+                    "CsvDecoder",
+                    "GzipDecoder",
+                ]);
+                Self::Json
+            }
+        }
     }
-    jiter.finish()?;
-    Ok(ranges)
+
+    fn values(&self, body: &Bytes, limit: u64) -> Result<Values<'_>, DecodeError> {
+        match self {
+            Self::Json => Ok(json::read(json::inner(body)?)),
+            Self::JsonLines => Ok(json::read(json::lines(body))),
+            Self::JsonItems(items) => Ok(json::read(items.find(body)?)),
+            Self::Csv(csv) => csv.rows(body),
+            Self::Gzip(inner) => inner.values(&compression::gunzip(body, limit)?, limit),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(decoder: Decoder, body: &str, expected: &[&str]) {
-        let bodies = decoder.bodies(&Bytes::from(body.to_owned())).unwrap();
-        let texts: Vec<_> = bodies.iter().map(|b| std::str::from_utf8(b).unwrap()).collect();
-        assert_eq!(texts, expected, "{body}");
-    }
-
-    #[test]
-    fn a_list_is_one_body_an_element() {
-        check(
-            Decoder::Json,
-            r#" [ {"a": 1.10} , [2], "x" ] "#,
-            &[r#"{"a": 1.10}"#, "[2]", "\"x\""],
-        );
-        check(Decoder::Json, r#" {"a": [1]} "#, &[r#"{"a": [1]}"#]);
-    }
-
-    #[test]
-    fn nothing_is_an_empty_mapping() {
-        check(Decoder::Json, "", &["{}"]);
-        check(Decoder::Json, " [] ", &["{}"]);
-    }
-
-    #[test]
-    fn lines_are_bodies() {
-        check(Decoder::JsonLines, "{\"a\":1}\r\n\n{\"b\":2}", &["{\"a\":1}", "{\"b\":2}"]);
-        check(Decoder::Lines, "x\ny", &["{\"record\":\"x\"}", "{\"record\":\"y\"}"]);
-    }
-
-    #[test]
-    fn a_body_cut_short_is_refused() {
-        for body in ["[{\"a\":1},", "{\"a\":", "<html>", "{} {}"] {
-            assert!(Decoder::Json.bodies(&Bytes::from(body)).is_err(), "{body}");
-        }
-    }
-}
+mod tests;

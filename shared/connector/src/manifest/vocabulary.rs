@@ -44,7 +44,19 @@ const BODIES: &[&str] = &[
     "RequestBodyPlainText",
     "RequestBodyGraphQL",
 ];
-const DECODERS: &[&str] = &["JsonDecoder", "JsonlDecoder", "IterableDecoder"];
+const DECODERS: &[&str] = &[
+    "JsonDecoder",
+    "JsonlDecoder",
+    "JsonItemsDecoder",
+    "CsvDecoder",
+    "XmlDecoder",
+    "IterableDecoder",
+    "GzipDecoder",
+    "ZipfileDecoder",
+];
+/// Decoders of what another one unpacked.
+const PARSERS: &[&str] =
+    &["JsonDecoder", "JsonlDecoder", "JsonItemsDecoder", "CsvDecoder", "GzipDecoder"];
 const TRANSFORMATIONS: &[&str] = &[
     "AddFields",
     "RemoveFields",
@@ -159,7 +171,12 @@ pub(super) const KINDS: &[Kind] = &[
     ),
     kind("JsonDecoder", &[], &[]),
     kind("JsonlDecoder", &[], &[]),
+    kind("JsonItemsDecoder", &["items_path"], &[]),
+    kind("CsvDecoder", &[], &[]),
+    kind("XmlDecoder", &[], &[]),
     kind("IterableDecoder", &[], &[]),
+    kind("GzipDecoder", &["decoder"], &[("decoder", PARSERS)]),
+    kind("ZipfileDecoder", &["decoder"], &[("decoder", PARSERS)]),
     kind(
         "HttpRequester",
         &[],
@@ -187,7 +204,7 @@ pub(super) const KINDS: &[Kind] = &[
         &[
             ("login_requester", &["HttpRequester"]),
             ("request_authentication", &["ApiKey", "Bearer"]),
-            ("decoder", &["JsonDecoder"]),
+            ("decoder", DECODERS),
         ],
     ),
     kind(
@@ -216,10 +233,10 @@ pub(super) const KINDS: &[Kind] = &[
             ("pagination_strategy", &["CursorPagination", "OffsetIncrement", "PageIncrement"]),
             ("page_size_option", OPTION),
             ("page_token_option", &["RequestOption", "RequestPath"]),
-            ("decoder", &["JsonDecoder"]),
+            ("decoder", DECODERS),
         ],
     ),
-    kind("CursorPagination", &["cursor_value"], &[("decoder", &["JsonDecoder"])]),
+    kind("CursorPagination", &["cursor_value"], &[("decoder", DECODERS)]),
     kind("OffsetIncrement", &[], &[]),
     kind("PageIncrement", &[], &[]),
     kind("RequestOption", &["inject_into"], &[]),
@@ -229,11 +246,7 @@ pub(super) const KINDS: &[Kind] = &[
         &["extractor"],
         &[("extractor", &["DpathExtractor"]), ("record_filter", &["RecordFilter"])],
     ),
-    kind(
-        "DpathExtractor",
-        &["field_path"],
-        &[("decoder", &["JsonDecoder"]), ("record_expander", &[])],
-    ),
+    kind("DpathExtractor", &["field_path"], &[("decoder", DECODERS), ("record_expander", &[])]),
     kind("RecordFilter", &[], &[]),
     kind("AddFields", &["fields"], &[("fields", &["AddedFieldDefinition"])]),
     kind("AddedFieldDefinition", &["path", "value"], &[]),

@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use model::CursorValue;
-use request::decoder::Decoder;
+use model::{Classify, CursorValue, Retry};
+use request::decoder::{DecodeError, Decoder, Encoded, Paging};
 use request::interpolation::{Context, EvalError};
 use request::value::{Number, Selection, Style, Value};
 
@@ -17,6 +17,7 @@ use crate::record_selector::raw::{RawCursor, RawError, RawPage, Reader};
 use crate::stream::Core;
 
 /// The records of a page, and what its successor depends on.
+#[derive(Default)]
 pub(super) struct Content {
     pub(super) records: Vec<Record>,
     /// How many records the page held, filtered ones among them.
@@ -38,8 +39,16 @@ enum Response {
     First(Bytes),
 }
 
+impl Default for Response {
+    fn default() -> Self {
+        Self::Ready(Value::None)
+    }
+}
+
 /// The last record of a page, unread on the raw path.
+#[derive(Default)]
 enum Last {
+    #[default]
     None,
     Raw(Bytes),
     Value(Value),
@@ -48,10 +57,11 @@ enum Last {
 impl Content {
     pub(super) fn read(
         core: &Core,
-        body: &Bytes,
+        answer: &Answer,
         span: Option<Span>,
         (context, at): (&Context<'_>, &At),
     ) -> Result<Self, Error> {
+        let body = &answer.body;
         if let Some(path) = core.raw_path() {
             match Self::raw(core, body, path, span) {
                 Ok(found) => return Ok(found),
@@ -62,7 +72,7 @@ impl Content {
                 Err(_) => {}
             }
         }
-        Self::values(core, body, span, (context, at))
+        Self::values(core, answer, span, (context, at))
     }
 
     fn raw(
@@ -116,49 +126,84 @@ impl Content {
         Ok(content)
     }
 
+    /// Body by body, so that of a large table no more is held than its records.
     fn values(
         core: &Core,
-        body: &Bytes,
+        answer: &Answer,
         span: Option<Span>,
         (context, at): (&Context<'_>, &At),
     ) -> Result<Self, Error> {
         let shape = |message: String| Error::Shape { at: at.clone(), message };
-        let bodies = bodies(core.decoder, body).map_err(|reason| not_json(at, &reason))?;
-        let is_json = matches!(core.decoder, Decoder::Json);
-        if core.shared.overlay.needs_list && is_json {
-            let listed =
-                core.selector.is_listed(&bodies, body).map_err(|e| shape(e.to_string()))?;
-            if !listed {
-                return Err(shape(
-                    "the answer has no list of records where they belong".to_owned(),
-                ));
+        let undecoded = |error| undecoded(at, &error);
+        let limit = core.shared.runtime.limits.max_body;
+        let header = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("content-type");
+        let content_type = answer.headers.iter().find(header).map(|(_, value)| value.as_str());
+        let encoded = Encoded { body: &answer.body, content_type, limit };
+        let needs_list = core.shared.overlay.needs_list && core.decoder == Decoder::Json;
+        let mut page = Self::default();
+        let (mut first, mut written) = (None, 0);
+        for body in core.decoder.values(encoded).map_err(undecoded)? {
+            let body = body.map_err(undecoded)?;
+            let found = core.selector.extract(&body).map_err(|e| shape(e.to_string()))?;
+            if needs_list
+                && !core
+                    .selector
+                    .is_listed(&body, &answer.body)
+                    .map_err(|e| shape(e.to_string()))?
+            {
+                let message = "the answer has no list of records where they belong".to_owned();
+                return Err(shape(message));
+            }
+            first.get_or_insert(body);
+            for record in found {
+                written += page.take(core, record, span, (context, at))?;
+                if written > limit.saturating_mul(EXPANSION) {
+                    return Err(Error::TooLarge { at: at.clone(), limit });
+                }
             }
         }
-        let found = core.selector.extract(&bodies).map_err(|e| shape(e.to_string()))?;
-        if let Some(other) = found.iter().find(|record| record.as_dict().is_none()) {
-            return Err(shape(format!("expected records, found {}", other.type_name())));
+        page.response = Response::Ready(first.unwrap_or_default());
+        if core.decoder.paging() != Paging::Reads {
+            page.response = Response::Ready(Value::empty_dict());
         }
-        let count = found.len() as u64;
+        Ok(page)
+    }
+
+    /// Takes one record of the page; gives its size where it passed.
+    fn take(
+        &mut self,
+        core: &Core,
+        record: Value,
+        span: Option<Span>,
+        (context, at): (&Context<'_>, &At),
+    ) -> Result<u64, Error> {
+        let shape = |message: String| Error::Shape { at: at.clone(), message };
+        if record.as_dict().is_none() {
+            return Err(shape(format!("expected records, found {}", record.type_name())));
+        }
+        self.count += 1;
         let feed = core.is_feed();
         let place =
             |record: &Value| core.cursor.as_ref().and_then(|c| c.parse(record.get(&c.field)?));
         let inside = |record: &Value| span.is_none_or(|span| span.holds(place(record)));
-        let records = core
+        let record = core
             .selector
-            .select(found, |record| feed || inside(record), core.schema.loaded(), context)
+            .select(record, |record| feed || inside(record), core.schema.loaded(), context)
             .map_err(|e| shape(e.to_string()))?;
-        let known = feed && records.last().is_some_and(|last| !inside(last));
-        let passed = records.len() as u64;
-        let last = records.last().cloned().map_or(Last::None, Last::Value);
-        let record = |record: &Value| {
+        let Some(record) = record else { return Ok(0) };
+        let is_inside = inside(&record);
+        self.passed += 1;
+        self.known = feed && !is_inside;
+        let mut size = 0;
+        if !feed || is_inside {
             let mut raw = Vec::new();
             record.write_json(&mut raw, Style::Compact);
-            let moment = place(record);
-            Record { raw: raw.into(), cursor: moment.map(instant), moment }
-        };
-        let records = records.iter().filter(|r| !feed || inside(r)).map(record).collect();
-        let response = Response::Ready(bodies.into_iter().next().unwrap_or_default());
-        Ok(Self { records, count, passed, last, response, known })
+            size = raw.len() as u64;
+            let moment = place(&record);
+            self.records.push(Record { raw: raw.into(), cursor: moment.map(instant), moment });
+        }
+        self.last = Last::Value(record);
+        Ok(size)
     }
 
     /// The token of the page after this one.
@@ -209,12 +254,9 @@ impl Content {
     }
 }
 
-/// The values of a body, as the stream's decoder finds them.
-fn bodies(decoder: Decoder, body: &Bytes) -> Result<Vec<Value>, String> {
-    let bodies = decoder.bodies(body).map_err(|error| error.to_string())?;
-    let value = |body: &Bytes| Value::from_json(body).map_err(|error| error.to_string());
-    bodies.iter().map(value).collect()
-}
+/// A page may hold so many times the bytes of its largest body: the names of a table's columns are
+/// written with every row.
+const EXPANSION: u64 = 8;
 
 fn is_blank(body: &Bytes) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
@@ -230,6 +272,15 @@ fn moment(cursor: &DatetimeCursor, raw: &RawCursor) -> Option<Moment> {
 
 fn instant(moment: Moment) -> CursorValue {
     CursorValue::Instant(moment.at())
+}
+
+fn undecoded(at: &At, error: &DecodeError) -> Error {
+    match (error.retry(), error) {
+        (Retry::Never, DecodeError::TooLarge { limit }) => {
+            Error::TooLarge { at: at.clone(), limit: *limit }
+        }
+        _ => not_json(at, &error.to_string()),
+    }
 }
 
 fn not_json(at: &At, reason: &str) -> Error {
