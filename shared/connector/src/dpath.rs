@@ -65,6 +65,13 @@ impl Path {
         put(target, &self.0, value).ok_or_else(|| PathError::Blocked(self.0.join("/")))
     }
 
+    /// The value without the lists at the path; those in lists are taken out of them.
+    pub(crate) fn without_lists(&self, value: &Value) -> Value {
+        let mut value = value.clone();
+        drop_lists(&mut value, &self.0);
+        value
+    }
+
     /// Takes everything at the path away; a list keeps its length, with nulls, except at its end.
     pub(crate) fn delete(&self, target: &mut Value) {
         take(target, &self.0);
@@ -267,6 +274,37 @@ fn take(target: &mut Value, path: &[String]) {
                     *item = Value::None;
                 }
             }
+        }
+        _ => {}
+    }
+}
+
+fn drop_lists(target: &mut Value, path: &[String]) {
+    let Some((first, rest)) = path.split_first() else { return };
+    if first == "**" {
+        drop_lists(target, rest);
+        each_mut(target, |_, child| drop_lists(child, path));
+        return;
+    }
+    each_mut(target, |name, child| {
+        if name.matches(first) {
+            drop_lists(child, rest);
+        }
+    });
+    if !rest.is_empty() {
+        return;
+    }
+    match target {
+        Value::Dict(dict) => Arc::make_mut(dict).retain(|key, child| {
+            !(matches!(child, Value::List(_)) && Name::Key(key).matches(first))
+        }),
+        Value::List(items) => {
+            let length = items.len();
+            let mut at = 0..length;
+            Arc::make_mut(items).retain(|child| {
+                let here = at.next().unwrap_or_default();
+                !(matches!(child, Value::List(_)) && Name::At(here, length).matches(first))
+            });
         }
         _ => {}
     }

@@ -99,6 +99,11 @@ impl Paginator {
         matches!(self.strategy, Strategy::None)
     }
 
+    /// Whether the next page begins behind the records that were found.
+    pub(crate) fn counts_records(&self) -> bool {
+        matches!(self.strategy, Strategy::Offset { .. })
+    }
+
     /// The token of the first page.
     pub(crate) fn initial(&self) -> Value {
         match self.strategy {

@@ -1,5 +1,7 @@
 //! `RecordSelector`: the records of a page.
 
+mod expander;
+mod extractor;
 mod normalization;
 pub(crate) mod raw;
 
@@ -7,14 +9,15 @@ use request::interpolation::{Context, InterpolatedBoolean};
 use request::value::Value;
 use serde_json::Value as Json;
 
-use crate::dpath::{Path, PathError};
+use crate::dpath::PathError;
 use crate::part::{BuildError, Part};
 use crate::transformation::{TransformError, Transformation};
+pub(crate) use extractor::{Extracted, Extractor};
 
 /// Finds, filters and changes the records of a page.
 #[derive(Debug)]
 pub(crate) struct Selector {
-    path: Path,
+    extractor: Extractor,
     filter: Option<InterpolatedBoolean>,
     transformations: Vec<Transformation>,
     transform_first: bool,
@@ -27,15 +30,15 @@ impl Selector {
     pub(crate) fn build(
         stream: &Part<'_>,
         selector: &Part<'_>,
+        extractor: Extractor,
         client_side: bool,
         context: &Context<'_>,
     ) -> Result<Self, BuildError> {
-        let extractor = selector.needed("extractor")?;
         let filter = selector.child("record_filter");
         let transformations = stream.children("transformations");
         let first = selector.child("transform_before_filtering");
         Ok(Self {
-            path: Path::new(extractor.texts_at("field_path", context)?),
+            extractor,
             filter: match filter {
                 // A filter without a condition lets nothing pass in the reference.
                 Some(filter) => Some(
@@ -59,36 +62,25 @@ impl Selector {
     pub(crate) fn raw_path(&self) -> Option<&[String]> {
         let untouched = self.filter.is_none() && self.transformations.is_empty() && !self.normalize;
         let position = |segment: &String| segment.parse::<i64>().is_ok();
-        let names = self.path.is_plain() && !self.path.segments().iter().any(position);
-        (untouched && names).then(|| self.path.segments())
+        let path = self.extractor.path().filter(|path| path.is_plain() && untouched)?;
+        (!path.segments().iter().any(position)).then(|| path.segments())
     }
 
-    /// The records of a body as the source gave them.
-    pub(crate) fn extract(&self, body: &Value) -> Result<Vec<Value>, PathError> {
-        let found = if self.path.segments().is_empty() {
-            Some(body)
-        } else if self.path.has_star() {
-            return Ok(self.path.values(body).into_iter().cloned().collect());
-        } else {
-            self.path.get(body)?
-        };
-        Ok(match found {
-            Some(Value::List(items)) => items.to_vec(),
-            Some(one) if one.is_truthy() => vec![one.clone()],
-            _ => Vec::new(),
-        })
+    /// Where it finds the records.
+    pub(crate) fn extractor(&self) -> &Extractor {
+        &self.extractor
     }
 
     /// Whether records stand in a list, as far as the path says where; bodies of a whole list are
     /// its items.
     pub(crate) fn is_listed(&self, body: &Value, whole: &[u8]) -> Result<bool, PathError> {
-        if self.path.has_star() {
+        let Some(path) = self.extractor.path().filter(|path| !path.has_star()) else {
             return Ok(true);
-        }
-        if self.path.segments().is_empty() {
+        };
+        if path.segments().is_empty() {
             return Ok(whole.trim_ascii_start().first() == Some(&b'['));
         }
-        Ok(matches!(self.path.get(body)?, Some(Value::List(_))))
+        Ok(matches!(path.get(body)?, Some(Value::List(_))))
     }
 
     /// Filters and changes a record; none when it does not pass. `context` has the slice and the

@@ -18,7 +18,7 @@ use crate::option::Injection;
 use crate::paginator::Paginator;
 use crate::part::{BuildError, Part};
 use crate::partition_router::{Router, slice_value};
-use crate::record_selector::Selector;
+use crate::record_selector::{Extractor, Selector};
 use crate::retriever::{Fetcher, PageReader, Span};
 use crate::run::{Event, PartitionWalk, StreamRun};
 use crate::schema::{self, Schema};
@@ -103,13 +103,14 @@ impl Core {
         if let Some(fault) = faults.take().into_iter().next() {
             return Err(fault.into());
         }
-        fits(&decoder, &paginator).map_err(|message| retriever.fault(message))?;
         let client_side = cursor.as_ref().is_some_and(|cursor| cursor.client_side);
         let selector = retriever.needed("record_selector")?;
+        let extractor = Extractor::build(&selector.needed("extractor")?, &context)?;
+        fits(&decoder, &paginator, &extractor).map_err(|message| retriever.fault(message))?;
         Ok(Self {
             router: Router::build(&retriever, &context, &parent)?,
             fetcher: Fetcher::build(&retriever, shared)?,
-            selector: Selector::build(part, &selector, client_side, &context)?,
+            selector: Selector::build(part, &selector, extractor, client_side, &context)?,
             decoder,
             schema: Schema::build(part, shared)?,
             delegated: None,
@@ -190,9 +191,16 @@ impl Core {
     }
 }
 
-/// A paginator that cannot read the answers would end at the first page.
-fn fits(decoder: &Decoder, paginator: &Paginator) -> Result<(), String> {
+/// Refuses what would lose records: a paginator that cannot read the answers, or counts more
+/// records than the source does; several extractors over an answer that is read once.
+fn fits(decoder: &Decoder, paginator: &Paginator, extractor: &Extractor) -> Result<(), String> {
     let kind = decoder.name();
+    if extractor.combines() && decoder.streams() {
+        return Err(format!("a CombinedExtractor cannot read answers through a {kind}"));
+    }
+    if extractor.unites() && paginator.counts_records() {
+        return Err("an OffsetIncrement cannot count what a union of extractors finds".to_owned());
+    }
     match decoder.paging() {
         Paging::None if !paginator.is_none() => {
             Err(format!("answers that a {kind} reads have no pages; use NoPagination"))

@@ -54,6 +54,7 @@ const DECODERS: &[&str] = &[
     "GzipDecoder",
     "ZipfileDecoder",
 ];
+const EXTRACTORS: &[&str] = &["DpathExtractor", "CombinedExtractor"];
 /// Decoders of what another one unpacked.
 const PARSERS: &[&str] =
     &["JsonDecoder", "JsonlDecoder", "JsonItemsDecoder", "CsvDecoder", "GzipDecoder"];
@@ -244,9 +245,20 @@ pub(super) const KINDS: &[Kind] = &[
     kind(
         "RecordSelector",
         &["extractor"],
-        &[("extractor", &["DpathExtractor"]), ("record_filter", &["RecordFilter"])],
+        &[("extractor", EXTRACTORS), ("record_filter", &["RecordFilter"])],
     ),
-    kind("DpathExtractor", &["field_path"], &[("decoder", DECODERS), ("record_expander", &[])]),
+    kind(
+        "DpathExtractor",
+        &["field_path"],
+        &[("decoder", DECODERS), ("record_expander", &["RecordExpander"])],
+    ),
+    kind("CombinedExtractor", &["extractors"], &[("extractors", EXTRACTORS)]),
+    kind(
+        "RecordExpander",
+        &["expand_records_from_field"],
+        &[("parent_fields", &["ParentFieldPath"]), ("truncated_list_retriever", &[])],
+    ),
+    kind("ParentFieldPath", &["parent_path", "record_path"], &[]),
     kind("RecordFilter", &[], &[]),
     kind("AddFields", &["fields"], &[("fields", &["AddedFieldDefinition"])]),
     kind("AddedFieldDefinition", &["path", "value"], &[]),

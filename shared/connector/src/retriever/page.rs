@@ -13,6 +13,7 @@ use super::{Record, Span, headers};
 use crate::cursor::{DatetimeCursor, Moment};
 use crate::error::{At, Error};
 use crate::paginator::Seen;
+use crate::record_selector::Extracted;
 use crate::record_selector::raw::{RawCursor, RawError, RawPage, Reader};
 use crate::stream::Core;
 
@@ -26,7 +27,7 @@ pub(super) struct Content {
     passed: u64,
     /// The last one that passed, and its cursor value.
     last: Last,
-    response: Response,
+    response: Option<Response>,
     /// Whether the walk ends here: a data feed has come to records that are known.
     known: bool,
 }
@@ -37,12 +38,6 @@ enum Response {
     Ready(Value),
     /// The first element of a list, still unread.
     First(Bytes),
-}
-
-impl Default for Response {
-    fn default() -> Self {
-        Self::Ready(Value::None)
-    }
 }
 
 /// The last record of a page, unread on the raw path.
@@ -100,13 +95,13 @@ impl Content {
             count: found.len() as u64,
             passed: 0,
             last: Last::None,
-            response: match found.first() {
+            response: Some(match found.first() {
                 Some(first) if path.is_empty() => Response::First(body.slice(first.place.clone())),
                 _ if within => Response::Ready(
                     Value::select_json(body, read).map_err(|e| RawError::Json(e.to_string()))?,
                 ),
                 _ => Response::Ready(Value::from(response)),
-            },
+            }),
             known: false,
         };
         let feed = core.is_feed();
@@ -133,38 +128,24 @@ impl Content {
         span: Option<Span>,
         (context, at): (&Context<'_>, &At),
     ) -> Result<Self, Error> {
-        let shape = |message: String| Error::Shape { at: at.clone(), message };
-        let undecoded = |error| undecoded(at, &error);
-        let limit = core.shared.runtime.limits.max_body;
-        let header = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("content-type");
-        let content_type = answer.headers.iter().find(header).map(|(_, value)| value.as_str());
-        let encoded = Encoded { body: &answer.body, content_type, limit };
-        let needs_list = core.shared.overlay.needs_list && core.decoder == Decoder::Json;
         let mut page = Self::default();
-        let (mut first, mut written) = (None, 0);
-        for body in core.decoder.values(encoded).map_err(undecoded)? {
-            let body = body.map_err(undecoded)?;
-            let found = core.selector.extract(&body).map_err(|e| shape(e.to_string()))?;
-            if needs_list
-                && !core
-                    .selector
-                    .is_listed(&body, &answer.body)
-                    .map_err(|e| shape(e.to_string()))?
-            {
-                let message = "the answer has no list of records where they belong".to_owned();
-                return Err(shape(message));
+        let mut written = 0;
+        let limit = core.shared.runtime.limits.max_body;
+        core.extract(answer, at, &mut |bodies, found| {
+            page.count += found.dropped;
+            if page.response.is_none() {
+                page.response = bodies.first().cloned().map(Response::Ready);
             }
-            first.get_or_insert(body);
-            for record in found {
+            for record in found.records {
                 written += page.take(core, record, span, (context, at))?;
                 if written > limit.saturating_mul(EXPANSION) {
                     return Err(Error::TooLarge { at: at.clone(), limit });
                 }
             }
-        }
-        page.response = Response::Ready(first.unwrap_or_default());
+            Ok(())
+        })?;
         if core.decoder.paging() != Paging::Reads {
-            page.response = Response::Ready(Value::empty_dict());
+            page.response = Some(Response::Ready(Value::empty_dict()));
         }
         Ok(page)
     }
@@ -227,8 +208,9 @@ impl Content {
             })
         };
         let response = || match &self.response {
-            Response::Ready(value) => value.clone(),
-            Response::First(bytes) => parse(bytes),
+            None => Value::None,
+            Some(Response::Ready(value)) => value.clone(),
+            Some(Response::First(bytes)) => parse(bytes),
         };
         let last = || match &self.last {
             Last::None => Value::None,
@@ -251,6 +233,45 @@ impl Content {
             return Err(not_json(at, &reason));
         }
         next.map_err(|source: EvalError| Error::Request { at: at.clone(), source: source.into() })
+    }
+}
+
+/// Takes bodies and what was found in them.
+type Visit<'v> = dyn FnMut(&[Value], Extracted) -> Result<(), Error> + 'v;
+
+impl Core {
+    /// Finds the records of an answer, of one body after the other, or of all at once where an
+    /// extractor combines them.
+    pub(super) fn extract(
+        &self,
+        answer: &Answer,
+        at: &At,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), Error> {
+        let shape = |message: String| Error::Shape { at: at.clone(), message };
+        let undecoded = |error| undecoded(at, &error);
+        let header = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("content-type");
+        let content_type = answer.headers.iter().find(header).map(|(_, value)| value.as_str());
+        let limit = self.shared.runtime.limits.max_body;
+        let encoded = Encoded { body: &answer.body, content_type, limit };
+        let needs_list = self.shared.overlay.needs_list && self.decoder == Decoder::Json;
+        let mut each = |bodies: &[Value]| {
+            let found =
+                self.selector.extractor().extract(bodies).map_err(|e| shape(e.to_string()))?;
+            for body in bodies.iter().filter(|_| needs_list) {
+                let listed = self.selector.is_listed(body, &answer.body);
+                if !listed.map_err(|e| shape(e.to_string()))? {
+                    let message = "the answer has no list of records where they belong";
+                    return Err(shape(message.to_owned()));
+                }
+            }
+            visit(bodies, found)
+        };
+        let mut values = self.decoder.values(encoded).map_err(undecoded)?;
+        if self.selector.extractor().combines() {
+            return each(&values.collect::<Result<Vec<_>, _>>().map_err(undecoded)?);
+        }
+        values.try_for_each(|body| each(&[body.map_err(undecoded)?]))
     }
 }
 
