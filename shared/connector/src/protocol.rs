@@ -185,6 +185,7 @@ async fn one(
     let name = stream.name().as_str();
     let clock = &stream.0.shared.runtime.clock;
     let mut run = StreamRun::new(&stream.0, state)?;
+    stream.json_schema().await?;
     let mut since = 0;
     while let Some(event) = run.next().await? {
         match event {

@@ -67,7 +67,9 @@ impl StreamRun {
         let tracker = match (&core.cursor, &core.router) {
             (None, _) => Tracker::None,
             (Some(cursor), None) => {
-                Tracker::One(Progress::from_state(cursor, known, None).map_err(fault)?)
+                // What a read without a cursor left is kept beside what this one leaves.
+                let kept = if counts { state } else { known };
+                Tracker::One(Progress::from_state(cursor, kept, None).map_err(fault)?)
             }
             (Some(cursor), Some(_)) => {
                 Tracker::Many(Partitions::from_state(cursor, known).map_err(fault)?)

@@ -67,13 +67,17 @@ impl Core {
         }
     }
 
-    /// A retriever alone, under a name.
+    /// A retriever alone, under a name; what it asks is asked once for all that need it.
     pub(crate) fn of_retriever(
         name: &str,
         retriever: &Part<'_>,
         shared: &Arc<Shared>,
     ) -> Result<Self, BuildError> {
-        let json = json!({"type": "DeclarativeStream", "name": name, "retriever": retriever.json});
+        let mut json =
+            json!({"type": "DeclarativeStream", "name": name, "retriever": retriever.json});
+        if let Some(Json::Object(requester)) = json.pointer_mut("/retriever/requester") {
+            requester.insert("use_cache".into(), Json::Bool(true));
+        }
         Self::declarative(&retriever.around(&json), shared)
     }
 

@@ -85,7 +85,9 @@ impl DynamicSchema {
     pub(super) async fn load(&self, stream: &str) -> Result<Json, Error> {
         let mut reader = PageReader::new(Arc::clone(&self.core), Slice::default(), None, None);
         let mut first = None;
-        while let (None, Some(page)) = (&first, reader.next().await?) {
+        while first.is_none()
+            && let Some(page) = reader.next().await?
+        {
             first = page.records.into_iter().next();
         }
         let shape = |message: String| {
