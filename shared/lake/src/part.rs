@@ -101,12 +101,15 @@ const RATIO: usize = 32;
 /// Lines are handed to a compressor in pieces of about this size.
 const PIECE: usize = 64 * 1024;
 
+/// Room that is made for a part before it is written, at most.
+const LARGEST_ROOM: usize = 16 * 1024 * 1024;
+
 const ZSTD_LEVEL: i32 = 3;
 
 impl PartWriter {
     /// An empty part that is full at about `limit` stored bytes.
     pub fn new(codec: Codec, limit: usize) -> Result<Self, WriteError> {
-        let sink = Sink::new(codec)?;
+        let sink = Sink::new(codec, limit)?;
         Ok(Self { codec, limit, sink, rows: 0, content: 0, records: RecordsDigest::default() })
     }
 
@@ -174,7 +177,7 @@ impl PartWriter {
         if self.rows == 0 {
             return Ok(None);
         }
-        let sink = std::mem::replace(&mut self.sink, Sink::new(self.codec)?);
+        let sink = std::mem::replace(&mut self.sink, Sink::new(self.codec, self.limit)?);
         let records = std::mem::take(&mut self.records);
         let rows = std::mem::take(&mut self.rows);
         self.content = 0;
@@ -197,16 +200,19 @@ impl std::fmt::Debug for Sink {
 }
 
 impl Sink {
-    fn new(codec: Codec) -> Result<Self, WriteError> {
+    /// With room for a whole part: a buffer that grows is for a moment there twice. Memory that
+    /// nothing is written to costs nothing.
+    fn new(codec: Codec, limit: usize) -> Result<Self, WriteError> {
+        let stored = Vec::with_capacity(limit.min(LARGEST_ROOM) + PIECE);
         Ok(match codec {
-            Codec::Plain => Self::Plain(Vec::new()),
+            Codec::Plain => Self::Plain(stored),
             Codec::Zstd => Self::Zstd {
                 lines: Vec::with_capacity(PIECE * 2),
-                encoder: zstd::Encoder::new(Vec::new(), ZSTD_LEVEL)?,
+                encoder: zstd::Encoder::new(stored, ZSTD_LEVEL)?,
             },
             Codec::Gzip => Self::Gzip {
                 lines: Vec::with_capacity(PIECE * 2),
-                encoder: GzEncoder::new(Vec::new(), flate2::Compression::default()),
+                encoder: GzEncoder::new(stored, flate2::Compression::default()),
             },
         })
     }
@@ -242,11 +248,13 @@ impl Sink {
 
     fn into_body(mut self) -> Result<Vec<u8>, WriteError> {
         self.drain(0)?;
-        Ok(match self {
+        let mut body = match self {
             Self::Plain(lines) => lines,
             Self::Zstd { encoder, .. } => encoder.finish()?,
             Self::Gzip { encoder, .. } => encoder.finish()?,
-        })
+        };
+        body.shrink_to_fit();
+        Ok(body)
     }
 }
 
