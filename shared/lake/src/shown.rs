@@ -140,16 +140,13 @@ mod tests {
             page: 1,
         });
         let mut out = Vec::new();
-        match version {
-            Some((cursor, value)) => {
-                let cursor = CursorValue::Integer(cursor.into());
-                let record = format!("{{\"id\":1,\"v\":{value}}}");
-                write_line(&mut out, &header, 0, Some(&cursor), record.as_bytes());
-            }
-            None => {
-                let key = RowKey::of("{\"id\":1}", &[vec!["id".to_owned()]]).unwrap();
-                write_tombstone(&mut out, &header, 0, &key);
-            }
+        if let Some((cursor, value)) = version {
+            let cursor = CursorValue::Integer(cursor.into());
+            let record = format!("{{\"id\":1,\"v\":{value}}}");
+            write_line(&mut out, &header, 0, Some(&cursor), record.as_bytes());
+        } else {
+            let key = RowKey::of("{\"id\":1}", &[vec!["id".to_owned()]]).unwrap();
+            write_tombstone(&mut out, &header, 0, &key);
         }
         shown.begin_object();
         shown.add(&Line::parse(&out).unwrap(), Timestamp::UNIX_EPOCH);
