@@ -145,7 +145,9 @@ def source(manifest, config, catalog=None, state=None):
 
 
 def reason(error):
-    return f"{type(error).__name__}: {getattr(error, 'internal_message', None) or error}"[:500]
+    told = f"{type(error).__name__}: {getattr(error, 'internal_message', None) or error}"
+    cause = getattr(error.__cause__, "message", "")
+    return f"{told}: {cause}"[:500] if cause else told[:500]
 
 
 def plain(serializer, value):
@@ -215,13 +217,15 @@ def read(manifest, config, catalog, states):
             out["failed"][name] = errors.get(name) or gone or ""
     text = lambda record: json.dumps(record, sort_keys=True, ensure_ascii=False)
     out["records"] = {name: sorted(records, key=text) for name, records in sorted(out["records"].items())}
+    out["states"], out["failed"] = dict(sorted(out["states"].items())), dict(sorted(out["failed"].items()))
     return out
 
 
 def phase(work, arguments, options, now, answers, part, pipe):
     """One call of the reference, in a process of its own: it keeps caches in classes."""
     import freezegun
-    os.environ["REQUEST_CACHE_PATH"] = tempfile.mkdtemp(prefix="reference-")
+    cache = tempfile.TemporaryDirectory(prefix="reference-")
+    os.environ["REQUEST_CACHE_PATH"] = cache.name
     mock = Mock(answers, part)
     printed = io.StringIO()
     try:
@@ -246,6 +250,7 @@ def phase(work, arguments, options, now, answers, part, pipe):
     except BaseException:
         pipe.send({"broken": traceback.format_exc()})
     pipe.close()
+    cache.cleanup()
     os._exit(0)
 
 
@@ -317,6 +322,9 @@ def main():
     arguments = arguments.parse_args()
     if version("airbyte-cdk") != CDK:
         sys.exit(f"airbyte-cdk {version('airbyte-cdk')} is installed, the reference is {CDK}")
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # The reference walks through sets; their order must be the same each time.
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     logging.disable(logging.CRITICAL)
     import airbyte_cdk.sources.declarative.concurrent_declarative_source as declarative
     schema = declarative.get_declarative_component_schema()

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::tasks::Share;
 use xtask::{Fault, machine, tasks};
 
 /// The project's own tasks.
@@ -42,7 +43,12 @@ enum Task {
         /// First answers are 429, 500 and 503.
         #[arg(long)]
         faults: bool,
+        /// One manifest in six.
+        #[arg(long)]
+        sample: bool,
     },
+    /// States of airbyte-cdk continue here and ours there, over manifests in `HEADWATER_ORACLE`.
+    Interchange,
 }
 
 fn perform(task: Task) -> Result<(), Fault> {
@@ -52,7 +58,11 @@ fn perform(task: Task) -> Result<(), Fault> {
         Task::Aws { down: true } => tasks::down(),
         Task::Aws { down: false } => tasks::up(),
         Task::Kill { times, seed } => tasks::kill(times, seed),
-        Task::Oracle { name, faults } => tasks::oracle(&tasks::Selection { name, faults }),
+        Task::Oracle { name, faults, sample } => {
+            let share = if sample { Share::Sample } else { Share::All };
+            tasks::oracle(&tasks::Selection { name, faults, share })
+        }
+        Task::Interchange => tasks::interchange(),
     }
 }
 

@@ -9,6 +9,6 @@ mod test;
 
 pub use aws::{down, up};
 pub use kill::kill;
-pub use oracle::{Selection, oracle};
+pub use oracle::{Selection, Share, interchange, oracle};
 pub use prove::prove;
 pub use test::test;

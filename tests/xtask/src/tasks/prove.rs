@@ -1,7 +1,7 @@
 //! `cargo xtask prove`: what takes too long for every change.
 
 use super::kill::kill;
-use super::oracle::{Selection, oracle};
+use super::oracle::{FOLDER, Selection, interchange, oracle};
 use super::steps::Steps;
 use crate::Fault;
 use crate::machine::{Dice, cargo, run, say, variable};
@@ -16,11 +16,12 @@ const WORLDS: u32 = 50_000;
 pub fn prove() -> Result<(), Fault> {
     let mut steps = Steps::new();
     let faults = Selection { faults: true, ..Selection::default() };
-    if variable("HEADWATER_ORACLE").is_none() {
-        say("HEADWATER_ORACLE is not set: the oracle is NOT part of this proof");
+    if variable(FOLDER).is_none() {
+        say(format!("{FOLDER} is not set: the oracle is NOT part of this proof"));
     } else {
         steps.step("oracle", || oracle(&Selection::default()));
         steps.step("oracle, first answers faulty", || oracle(&faults));
+        steps.step("states to and from the reference", interchange);
     }
     steps.step("kills", || kill(ROUNDS, None));
     let seed = Dice::seed();

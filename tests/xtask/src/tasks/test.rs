@@ -3,12 +3,13 @@
 use std::process::Command;
 use std::thread;
 
+use super::oracle::{FOLDER, Selection, Share, oracle};
 use super::steps::Steps;
 use crate::Fault;
 use crate::cloud::Cloud;
 use crate::emulators::Emulators;
 use crate::install::{self, program};
-use crate::machine::{cargo, root, run, target};
+use crate::machine::{cargo, root, run, say, target, variable};
 
 /// Formatting, lints, tests, documents, templates; then the contracts on emulated AWS.
 pub fn test() -> Result<(), Fault> {
@@ -26,6 +27,12 @@ pub fn test() -> Result<(), Fault> {
         doc.args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-Dwarnings");
         run(&mut doc)
     });
+    if variable(FOLDER).is_none() {
+        say(format!("{FOLDER} is not set: manifests of the oracle are NOT part of this test"));
+    } else {
+        let sample = Selection { share: Share::Sample, ..Selection::default() };
+        steps.step("sample of the oracle's manifests", || oracle(&sample));
+    }
     steps.step("set-up of emulators and template tools", || {
         let gone = |_| Fault::Program {
             program: "set-up".to_owned(),
