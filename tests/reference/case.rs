@@ -9,6 +9,7 @@ use connector::protocol::{self, Messages, Selected, States};
 use connector::{Limits, Manifest, Runtime, Source};
 use model::Timestamp;
 use model::config::Overlay;
+use model::document::Fault;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -52,6 +53,8 @@ pub struct Options {
 pub struct Expected {
     #[serde(rename = "cdk")]
     _cdk: String,
+    /// What `spec` says.
+    pub spec: Option<Value>,
     /// The status of `check`.
     pub check: String,
     /// What `discover` found.
@@ -88,6 +91,8 @@ pub struct Pass {
 /// What became of a case here.
 #[derive(Debug, Clone)]
 pub struct Got {
+    /// What `spec` says.
+    pub spec: Option<Value>,
     /// The status of `check`.
     pub check: String,
     /// What `discover` found.
@@ -155,13 +160,26 @@ impl Case {
             passes.push(self.read(i + 1, pass.now, &state).await);
             state.clone_from(&pass.states);
         }
-        Got { check: self.check(first).await, streams: self.discover(first).await, passes }
+        let (check, streams) = (self.check(first).await, self.discover(first).await);
+        Got { spec: self.spec(), check, streams, passes }
+    }
+
+    fn manifest(&self) -> Result<Manifest, String> {
+        let told = |faults: Vec<Fault>| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            faults.join("; ")
+        };
+        Manifest::parse("manifest.yaml", &self.manifest).map_err(told)
+    }
+
+    fn spec(&self) -> Option<Value> {
+        let mut out = Vec::new();
+        protocol::spec(&self.manifest().ok()?, &mut out).unwrap();
+        Some(messages(&out, "SPEC")[0]["spec"].clone())
     }
 
     async fn source(&self, provider: &Provider, now: Timestamp) -> Result<Source, String> {
-        let manifest = Manifest::parse("manifest.yaml", &self.manifest).map_err(|faults| {
-            faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        })?;
+        let manifest = self.manifest()?;
         let runtime = Runtime {
             http: Arc::new(provider.clone()),
             clock: Arc::new(provider.clone()),

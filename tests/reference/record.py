@@ -161,6 +161,14 @@ def check(manifest, config):
     return {"status": status.status.value}
 
 
+def specify(manifest, config):
+    from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer, Type
+    made = source(manifest, config)
+    message = AirbyteMessage(type=Type.SPEC, spec=made.spec(logging.getLogger("airbyte")))
+    said = plain(AirbyteMessageSerializer, message)["spec"]
+    return {"spec": {key: value for key, value in said.items() if value is not False}}
+
+
 def discover(manifest, config):
     from airbyte_cdk.models import AirbyteMessage, AirbyteMessageSerializer, Type
     made = source(manifest, config)
@@ -286,6 +294,7 @@ def record(folder):
     config, answers = load(folder / "config.json", {}), load(folder / "answers.json", [])
     options = {**OPTIONS, **load(folder / "options.json", {})}
     first, second = options["now"]
+    specified = run(specify, (manifest, config), options, first, answers)
     checked = run(check, (manifest, config), options, first, answers)
     found = run(discover, (manifest, config), options, first, answers)
     catalog = configured(load(folder / "catalog.json", None), found.get("streams", []))
@@ -296,7 +305,7 @@ def record(folder):
         passes.append({"now": now, **result})
         states = result.get("states", {})
     status = checked.get("status", "FAILED")
-    expected = {"cdk": CDK, "check": status, "streams": found.get("streams"), "selected": names, "passes": passes}
+    expected = {"cdk": CDK, "spec": specified.get("spec"), "check": status, "streams": found.get("streams"), "selected": names, "passes": passes}
     if "refused" in found:
         expected["refused"] = found["refused"]
     return shown(expected) + "\n"
@@ -314,11 +323,32 @@ def shown(value, indent=""):
     return "{\n" + ",\n".join(fields) + "\n" + indent + "}"
 
 
+def language():
+    """Every component type of the language; parts without a type of their own with the fields that hold them."""
+    import airbyte_cdk.sources.declarative.concurrent_declarative_source as declarative
+    schema = declarative.get_declarative_component_schema()
+    everything = {"DeclarativeSource": schema, **schema["definitions"]}
+    kind = {name: part.get("properties", {}).get("type", {}).get("enum", [None])[0] for name, part in everything.items()}
+
+    def holds(part, name):
+        if isinstance(part, list):
+            return any(holds(item, name) for item in part)
+        return isinstance(part, dict) and (part.get("$ref") == f"#/definitions/{name}" or any(holds(item, name) for item in part.values()))
+
+    def places(name, seen=()):
+        for owner, part in everything.items():
+            for field, value in part.get("properties", {}).items():
+                if holds(value, name) and owner not in (name, *seen):
+                    yield from [f"{kind[owner]}.{field}"] if kind[owner] else places(owner, (name, *seen))
+    return {kind[name] or name: [] if kind[name] else sorted(set(places(name))) for name in sorted(everything, key=lambda name: kind[name] or name)}
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*", help="only cases whose names hold one of these, again")
     arguments.add_argument("--all", action="store_true", help="every case, again")
     arguments.add_argument("--check", action="store_true", help="write nothing; name what differs")
+    arguments.add_argument("--language", action="store_true", help="write language.json: the component types there are")
     arguments = arguments.parse_args()
     if version("airbyte-cdk") != CDK:
         sys.exit(f"airbyte-cdk {version('airbyte-cdk')} is installed, the reference is {CDK}")
@@ -326,6 +356,9 @@ def main():
         # The reference walks through sets; their order must be the same each time.
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
     logging.disable(logging.CRITICAL)
+    if arguments.language:
+        (HOME / "language.json").write_text(shown(language()) + "\n")
+        return
     import airbyte_cdk.sources.declarative.concurrent_declarative_source as declarative
     schema = declarative.get_declarative_component_schema()
     declarative.get_declarative_component_schema = lambda: schema

@@ -8,9 +8,9 @@ use crate::case::{Case, Got, Pass};
 use crate::provider::Asked;
 
 /// What a case may differ in on purpose.
-const ASPECTS: [&str; 10] = [
-    "check", "streams", "refused", "failed", "records", "states", "requests", "counts", "waits",
-    "controls",
+const ASPECTS: [&str; 11] = [
+    "spec", "check", "streams", "refused", "failed", "records", "states", "requests", "counts",
+    "waits", "controls",
 ];
 
 /// What differs, but for what the case says differs on purpose. What it says and is not so is a
@@ -20,6 +20,9 @@ pub fn faults(case: &Case, got: &Got) -> Vec<String> {
     let expected = &case.expected;
     if expected.check != got.check {
         found.push(("check", format!("`check` is {}, not {}", got.check, expected.check)));
+    }
+    if let Some(spec) = expected.spec.as_ref().filter(|spec| Some(*spec) != got.spec.as_ref()) {
+        found.push(("spec", format!("`spec` says\n  {:?}\n  not\n  {spec:?}", got.spec)));
     }
     let why = expected.refused.as_deref().unwrap_or_default();
     let streams = streams(expected.streams.as_deref().unwrap_or_default(), &got.streams);

@@ -48,6 +48,15 @@ impl Manifest {
         }
     }
 
+    /// The component types that run, by name, each with the fields of it that are refused.
+    pub fn vocabulary() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+        let refused = |kind: &Kind| {
+            let closed = kind.children.iter().filter(|(_, accepted)| accepted.is_empty());
+            closed.map(|(field, _)| *field).collect()
+        };
+        vocabulary::KINDS.iter().map(move |kind| (kind.name, refused(kind)))
+    }
+
     /// Name of the file.
     pub fn file(&self) -> &str {
         &self.file
