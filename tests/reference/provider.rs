@@ -82,7 +82,7 @@ pub struct Provider(Arc<Mutex<Desk>>);
 #[derive(Debug)]
 struct Desk {
     answers: Vec<Answer>,
-    asked: Vec<Asked>,
+    asked: Vec<(Asked, u16)>,
     clock: Moment,
     now: Timestamp,
     waits: Vec<f64>,
@@ -102,14 +102,19 @@ impl Provider {
         })))
     }
 
-    /// Each request that came, once, with its count.
+    /// Each request that came, once, with its count. A GET that was answered well counts once:
+    /// whether the reference has kept a parent's answer is chance.
     pub fn asked(&self) -> Vec<Asked> {
         let mut counted: Vec<Asked> = Vec::new();
-        for asked in &self.0.lock().unwrap().asked {
+        let mut fetched: Vec<&Asked> = Vec::new();
+        for (asked, status) in &self.0.lock().unwrap().asked {
+            let well = *status < 400;
+            let again = asked.method == "GET" && well && fetched.contains(&asked);
             match counted.iter_mut().find(|known| Asked { n: 1, ..(*known).clone() } == *asked) {
-                Some(known) => known.n += 1,
+                Some(known) => known.n += u32::from(!again),
                 None => counted.push(asked.clone()),
             }
+            fetched.extend(well.then_some(asked));
         }
         counted
     }
@@ -129,20 +134,24 @@ impl Http for Provider {
             Url::parse(&request.url).map_err(|_| HttpError::Url { url: request.url.clone() })?;
         let asked = asked(&request, &url);
         let mut desk = self.0.lock().unwrap();
-        desk.asked.push(asked.clone());
         assert!(desk.asked.len() < TOO_MANY, "a walk that does not end: {asked:?}");
         let body = request.body.clone().unwrap_or_default();
         let body = String::from_utf8_lossy(&body);
         let answer = desk.answers.iter_mut().find(|answer| answer.fits(&asked, &url, &body));
-        let Some(answer) = answer else {
-            let body = json!({"error": "no such answer"}).to_string().into();
-            return Ok(Response { status: 404, headers: vec![typed()], body });
-        };
-        if let Some(times) = &mut answer.times {
-            *times -= 1;
-        }
-        Ok(answer.response())
+        let response = answer.map_or_else(nothing, |answer| {
+            if let Some(times) = &mut answer.times {
+                *times -= 1;
+            }
+            answer.response()
+        });
+        desk.asked.push((asked, response.status));
+        Ok(response)
     }
+}
+
+fn nothing() -> Response {
+    let body = json!({"error": "no such answer"}).to_string().into();
+    Response { status: 404, headers: vec![typed()], body }
 }
 
 #[async_trait]
