@@ -26,7 +26,7 @@ pub use outline::Outline;
 pub use part::BuildError;
 pub use retriever::{Page, PageReader, Record};
 pub use slice::{Partition, Position, PositionKind, Slice};
-pub use source::{Limits, Runtime, Source};
+pub use source::{Hosting, Limits, Runtime, Source};
 pub use stream::{Stream, Tier};
 
 #[cfg(test)]

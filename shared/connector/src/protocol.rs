@@ -1,5 +1,6 @@
 //! The Airbyte protocol: `spec`, `check`, `discover` and `read`, as the reference speaks it.
 
+mod control;
 mod files;
 mod message;
 
@@ -15,6 +16,7 @@ use crate::run::{Event, StreamRun};
 use crate::source::Source;
 use crate::stream::Stream;
 
+pub use control::Announced;
 pub use files::Files;
 pub use message::{Messages, Sink, Status};
 

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use model::config::Overlay;
 use model::{StreamName, Timestamp};
 use ports::{Clock, Http, Ids};
-use request::authenticator::Caller;
+use request::authenticator::{Caller, Grants};
 use request::interpolation::{Context, InterpolatedBoolean};
 use request::value::Value;
 use serde_json::Value as Json;
@@ -52,6 +52,13 @@ pub struct Limits {
     pub max_body: u64,
     /// Time of one call.
     pub timeout: Duration,
+}
+
+/// What a host does for a source, beyond its calls.
+#[derive(Debug, Clone, Default)]
+pub struct Hosting {
+    /// Keeps the tokens that a refresh replaces; without it they live as long as the source.
+    pub grants: Option<Arc<dyn Grants>>,
 }
 
 impl Default for Limits {
@@ -114,7 +121,8 @@ impl Source {
         config: &Json,
         runtime: Runtime,
     ) -> Result<Self, Error> {
-        let mut source = Self::listed(manifest, overlay, config, runtime)?;
+        let hosted = (runtime, Hosting::default());
+        let mut source = Self::listed(manifest, overlay, config, hosted)?;
         for dynamic in source.dynamic().collect::<Vec<_>>() {
             if let Some(components) = dynamic.known()? {
                 source.add(&dynamic.name, &dynamic.streams(&components)?)?;
@@ -131,7 +139,17 @@ impl Source {
         config: &Json,
         runtime: Runtime,
     ) -> Result<Self, Error> {
-        let mut source = Self::listed(manifest, overlay, config, runtime)?;
+        Self::hosted(manifest, overlay, config, (runtime, Hosting::default())).await
+    }
+
+    /// As [`Source::open`], by a host that does more for it.
+    pub async fn hosted(
+        manifest: &Manifest,
+        overlay: &Overlay,
+        config: &Json,
+        hosted: (Runtime, Hosting),
+    ) -> Result<Self, Error> {
+        let mut source = Self::listed(manifest, overlay, config, hosted)?;
         for dynamic in source.dynamic().collect::<Vec<_>>() {
             let components = match dynamic.known()? {
                 Some(components) => components,
@@ -148,13 +166,13 @@ impl Source {
         manifest: &Manifest,
         overlay: &Overlay,
         config: &Json,
-        runtime: Runtime,
+        (runtime, hosting): (Runtime, Hosting),
     ) -> Result<Self, Error> {
         let rules = Rules::new(overlay).map_err(|source| Error::Overlay { source })?;
         let Limits { timeout, max_body, .. } = runtime.limits;
         let (http, clock) = (Arc::clone(&runtime.http), Arc::clone(&runtime.clock));
         let shared = Arc::new(Shared {
-            caller: Caller::new(http, clock, timeout, max_body),
+            caller: Caller::new(http, clock, timeout, max_body).keeping(hosting.grants),
             overlay: overlay.clone(),
             config: Value::from(config),
             rules,

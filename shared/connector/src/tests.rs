@@ -1,6 +1,7 @@
 //! Whole sources over a provider that answers as each test says.
 
 mod answers;
+mod control;
 mod fake;
 mod partitions;
 mod worlds;

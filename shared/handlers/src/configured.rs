@@ -1,12 +1,13 @@
 //! What the configuration folder says of streams, and the connector that reads them.
 
+mod grants;
 mod read;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connector::{Error as SourceError, Limits, Outline, Runtime, Source};
+use connector::{Error as SourceError, Hosting, Limits, Outline, Runtime, Source};
 use lake::Mode;
 use model::config::{Budget, Connection, Schedule, Settings, StreamConfig, SyncMode, TenantFile};
 use model::{Classify, Cron, CronError, StreamName, Timestamp};
@@ -160,7 +161,10 @@ impl Sources for Configured {
             },
         };
         let LoadedSource { manifest, overlay } = found.source.as_ref();
-        let source = Source::open(manifest, overlay, &Value::Object(config), runtime).await;
+        let grants = grants::Kept::new(self.store.clone(), stream);
+        let hosting = Hosting { grants: Some(Arc::new(grants)) };
+        let config = Value::Object(config);
+        let source = Source::hosted(manifest, overlay, &config, (runtime, hosting)).await;
         let source = source.map_err(failed)?;
         let stream = source.stream(&stream.stream).map_err(failed)?.clone();
         Ok(Arc::new(read::Connected::new(stream, now)))

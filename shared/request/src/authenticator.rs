@@ -1,6 +1,8 @@
 //! Credentials: where they come from and where in a request they go.
 
 mod caller;
+mod grants;
+mod jwt;
 mod legacy;
 mod oauth;
 mod redact;
@@ -15,7 +17,9 @@ use crate::interpolation::{Context, InterpolatedString};
 use crate::requester::Options;
 use crate::value::{Dict, Value};
 
-pub use caller::{Caller, Rotation};
+pub use caller::Caller;
+pub use grants::{Claim, Grant, GrantError, Grants, Rotation, Tokens};
+use jwt::Jwt;
 use legacy::LegacySession;
 use oauth::OAuth;
 pub use redact::Redactor;
@@ -44,6 +48,13 @@ pub enum Authenticator {
     },
     /// `Authorization: Bearer …`, the token fetched from a token endpoint.
     OAuth(Box<OAuth>),
+    /// A token that is signed for each request.
+    Jwt {
+        /// Where it goes.
+        place: Place,
+        /// What it says.
+        jwt: Box<Jwt>,
+    },
     /// One of several, by a field of the configuration.
     Selective {
         /// Path of the field.
@@ -84,11 +95,12 @@ pub enum Token {
     Legacy(Box<LegacySession>),
 }
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "ApiKeyAuthenticator",
     "BearerAuthenticator",
     "BasicHttpAuthenticator",
     "OAuthAuthenticator",
+    "JwtAuthenticator",
     "SelectiveAuthenticator",
     "SessionTokenAuthenticator",
     "LegacySessionTokenAuthenticator",
@@ -124,6 +136,13 @@ impl Authenticator {
             }
             "OAuthAuthenticator" => {
                 OAuth::build(component).map(|oauth| Self::OAuth(Box::new(oauth)))
+            }
+            "JwtAuthenticator" => {
+                let place = match component.child("request_option") {
+                    Some(option) => Place::build(&option)?,
+                    None => Place::authorization(component)?,
+                };
+                Some(Self::Jwt { place, jwt: Box::new(Jwt::build(component)?) })
             }
             "SelectiveAuthenticator" => Self::selective(component),
             "SessionTokenAuthenticator" => Self::session(component),
@@ -198,6 +217,7 @@ impl Authenticator {
             Self::OAuth(oauth) => {
                 authorization(format!("Bearer {}", oauth.token(caller, context).await?))
             }
+            Self::Jwt { place, jwt } => place.put(jwt.token(caller.now(), context)?, context)?,
             Self::Selective { .. } => {
                 let chosen = self.chosen(context)?;
                 Box::pin(chosen.options(caller, context)).await?
@@ -250,6 +270,7 @@ impl Authenticator {
             ) => of(&[Some(token)]),
             Ok(Self::Basic { password, username }) => of(&[password.as_ref(), Some(username)]),
             Ok(Self::OAuth(oauth)) => of(&oauth.secrets()),
+            Ok(Self::Jwt { jwt, .. }) => of(&jwt.secrets()),
             _ => Vec::new(),
         }
     }
@@ -266,6 +287,11 @@ impl Place {
             component.fault("needs `inject_into` or `header`");
         }
         Some(Self { into: Into::Header, path: vec![header?] })
+    }
+
+    fn authorization(component: &Component) -> Option<Self> {
+        let name = InterpolatedString::new("Authorization", component.parameters()).ok()?;
+        Some(Self { into: Into::Header, path: vec![name] })
     }
 
     fn build(component: &Component) -> Option<Self> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::{Classify, Retry};
 use ports::HttpError;
 
+use crate::authenticator::GrantError;
 use crate::interpolation::EvalError;
 
 /// Why a request cannot be made. Texts hold hosts, paths and names: never queries, headers,
@@ -75,6 +76,15 @@ pub enum Error {
     /// The token endpoint was not reached.
     #[error("no token")]
     TokenCall(#[source] HttpError),
+    /// New tokens cannot be kept, so they are not used.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// A token cannot be signed.
+    #[error("no token is signed: {reason}")]
+    Signing {
+        /// What is wrong, free of secrets.
+        reason: String,
+    },
 }
 
 impl Classify for Error {
@@ -86,10 +96,12 @@ impl Classify for Error {
             | Self::Url { .. }
             | Self::ForeignHost { .. }
             | Self::Selection { .. }
+            | Self::Signing { .. }
             | Self::TokenRefused { .. } => Retry::Never,
             Self::TokenUnavailable { wait: Some(wait), .. } => Retry::After(*wait),
             Self::TokenUnavailable { wait: None, .. } => Retry::Backoff,
             Self::TokenCall(source) => source.retry(),
+            Self::Grant(source) => source.retry(),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod airbyte;
 pub mod budget;
 mod due;
 mod error;
+mod grant;
 mod head;
 mod hold;
 pub mod invariant;
@@ -24,6 +25,7 @@ mod work;
 
 pub use due::Claim;
 pub use error::{Refusal, StoreError};
+pub use grant::{GrantClaim, GrantKey, GrantTokens};
 pub use head::{Generation, Generations, Head, Lease, Walk};
 pub use hold::{Hold, Leave};
 pub use key::{Listed, SliceId, StreamKey};

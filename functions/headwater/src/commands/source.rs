@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::io::{BufWriter, Write, stdout};
+use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Subcommand;
-use connector::protocol::{Files, Messages, Selected, States, Summary, read, states};
-use connector::{Limits, Manifest, Runtime, Source as Connector, protocol};
+use connector::protocol::{Announced, Files, Messages, Selected, States, Summary, read, states};
+use connector::{Hosting, Limits, Manifest, Runtime, Source as Connector, protocol};
 use host::{SystemClock, SystemIds};
 use http::{Client, Policy};
 use model::Timestamp;
@@ -88,26 +88,46 @@ pub(crate) struct Read {
 
 /// Asks it.
 pub(crate) async fn run(source: Source, places: &Places, console: Console) -> Result<(), Failure> {
-    let mut out = BufWriter::with_capacity(1 << 16, stdout());
+    let mut out = Output::default();
     let done = match source {
         Source::Spec { manifest } => {
             protocol::spec(&self::manifest(&manifest)?, &mut out).map_err(failed)
         }
         Source::Check(opened) => {
-            protocol::check(&opened.open(places).await?, &mut out).await.map_err(failed)
+            protocol::check(&opened.open(places, &out).await?, &mut out).await.map_err(failed)
         }
         Source::Discover(opened) => {
-            protocol::discover(&opened.open(places).await?, &mut out).await.map_err(failed)
+            protocol::discover(&opened.open(places, &out).await?, &mut out).await.map_err(failed)
         }
-        Source::Read(read) => read.run(places, console, &mut out).await,
+        Source::Read(read) => read.run(places, console, out.clone()).await,
     };
     out.flush()?;
     done
 }
 
+/// What is written to stdout, by all who write there, in whole lines.
+#[derive(Debug, Clone)]
+struct Output(Arc<Mutex<BufWriter<Stdout>>>);
+
+impl Default for Output {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(BufWriter::with_capacity(1 << 16, stdout()))))
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
 impl Opened {
     /// Opens the source; everything that is wrong with its files is said before any call.
-    async fn open(&self, places: &Places) -> Result<Connector, Failure> {
+    async fn open(&self, places: &Places, out: &Output) -> Result<Connector, Failure> {
         let manifest = manifest(&self.manifest)?;
         let config = text(&self.config)?;
         let overlay = match &self.overlay {
@@ -133,19 +153,16 @@ impl Opened {
             max_wait: None,
             limits: Limits::default(),
         };
-        let source = Connector::open(&manifest, &overlay, &value, runtime).await;
+        let announced = Announced::new(value.clone(), out.clone(), Arc::clone(&runtime.clock));
+        let hosting = Hosting { grants: Some(Arc::new(announced)) };
+        let source = Connector::hosted(&manifest, &overlay, &value, (runtime, hosting)).await;
         source.map_err(|error| Failure::Input(error.to_string()))
     }
 }
 
 impl Read {
-    async fn run(
-        &self,
-        places: &Places,
-        console: Console,
-        out: &mut (dyn Write + Send),
-    ) -> Result<(), Failure> {
-        let source = self.opened.open(places).await?;
+    async fn run(&self, places: &Places, console: Console, out: Output) -> Result<(), Failure> {
+        let source = self.opened.open(places, &out).await?;
         let selected = match &self.catalog {
             Some(path) => json::<Selected>(path)?,
             None => Selected(source.streams().iter().map(|s| s.name().to_string()).collect()),

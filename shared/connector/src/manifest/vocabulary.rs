@@ -26,6 +26,7 @@ const AUTHENTICATORS: &[&str] = &[
     "BearerAuthenticator",
     "BasicHttpAuthenticator",
     "OAuthAuthenticator",
+    "JwtAuthenticator",
     "SelectiveAuthenticator",
     "SessionTokenAuthenticator",
     "LegacySessionTokenAuthenticator",
@@ -197,7 +198,8 @@ pub(super) const KINDS: &[Kind] = &[
     kind("ApiKeyAuthenticator", &[], &[("inject_into", OPTION)]),
     kind("BearerAuthenticator", &["api_token"], &[]),
     kind("BasicHttpAuthenticator", &["username"], &[]),
-    kind("OAuthAuthenticator", &[], &[("profile_assertion", &[])]),
+    kind("OAuthAuthenticator", &[], &[("profile_assertion", &["JwtAuthenticator"])]),
+    kind("JwtAuthenticator", &["secret_key", "algorithm"], &[("request_option", OPTION)]),
     kind("SelectiveAuthenticator", &["authenticators", "authenticator_selection_path"], &[]),
     kind(
         "SessionTokenAuthenticator",

@@ -56,6 +56,7 @@ pub trait Sink {
 #[derive(Debug)]
 pub struct Messages<W> {
     out: W,
+    line: Vec<u8>,
 }
 
 #[derive(Serialize)]
@@ -74,13 +75,16 @@ struct Record<'a> {
 impl<W: Write> Messages<W> {
     /// To a writer.
     pub fn new(out: W) -> Self {
-        Self { out }
+        Self { out, line: Vec::new() }
     }
 
     /// Writes one message.
     pub fn write(&mut self, message: &impl Serialize) -> Result<(), Error> {
-        serde_json::to_writer(&mut self.out, message).map_err(std::io::Error::from)?;
-        self.out.write_all(b"\n")?;
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, message).map_err(std::io::Error::from)?;
+        self.line.push(b'\n');
+        // In one write: others may write lines to the same place.
+        self.out.write_all(&self.line)?;
         Ok(())
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_util::lock::Mutex;
 use jiff::{SignedDuration, Timestamp};
-use model::Secret;
 use ports::{Clock, Http, Request, Response};
 
+use super::grants::{Claim, Grants, Rotation};
 use crate::error::Error;
 use crate::requester::without_query;
 
@@ -26,16 +26,7 @@ pub struct Caller {
     /// Largest body accepted, in bytes.
     pub max_body: u64,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
-    rotations: Mutex<Vec<Rotation>>,
-}
-
-/// A new refresh token, to be kept in place of the configuration's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rotation {
-    /// Where in the configuration it belongs.
-    pub path: Vec<String>,
-    /// The value.
-    pub value: Secret<String>,
+    grants: Option<Arc<dyn Grants>>,
 }
 
 /// One token, locked while it is fetched.
@@ -47,6 +38,8 @@ pub(super) struct Kept {
     pub(super) token: Option<Held>,
     /// The refresh token that replaced the configuration's.
     pub(super) refresh: Option<String>,
+    /// New tokens that are not kept yet.
+    pub(super) unkept: Option<Box<(Claim, Rotation)>>,
 }
 
 /// A token and how long it is good.
@@ -71,17 +64,21 @@ impl Caller {
         timeout: Duration,
         max_body: u64,
     ) -> Self {
-        let (slots, rotations) = (Mutex::default(), Mutex::default());
-        Self { http, clock, timeout, max_body, slots, rotations }
+        Self { http, clock, timeout, max_body, slots: Mutex::default(), grants: None }
     }
 
-    /// Refresh tokens that were replaced since the last call.
-    pub async fn take_rotations(&self) -> Vec<Rotation> {
-        std::mem::take(&mut *self.rotations.lock().await)
+    /// The caller, with what keeps the tokens that a refresh replaces.
+    #[must_use]
+    pub fn keeping(self, grants: Option<Arc<dyn Grants>>) -> Self {
+        Self { grants, ..self }
     }
 
-    pub(super) async fn rotated(&self, rotation: Rotation) {
-        self.rotations.lock().await.push(rotation);
+    pub(super) fn grants(&self) -> Option<&Arc<dyn Grants>> {
+        self.grants.as_ref()
+    }
+
+    pub(super) async fn pause(&self, pause: Duration) {
+        self.clock.sleep(pause).await;
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -125,6 +122,18 @@ fn error_code(body: &[u8]) -> Option<String> {
     let code = answer.get("error")?.as_str()?;
     let plain = code.len() <= 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     plain.then(|| code.to_owned())
+}
+
+impl Kept {
+    /// Keeps new tokens that could not be kept before.
+    pub(super) async fn settle(&mut self, caller: &Caller) -> Result<(), Error> {
+        if let (Some(unkept), Some(grants)) = (&self.unkept, caller.grants()) {
+            let (claim, rotation) = unkept.as_ref();
+            grants.keep(claim, rotation).await?;
+            self.unkept = None;
+        }
+        Ok(())
+    }
 }
 
 impl Held {

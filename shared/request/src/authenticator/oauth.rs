@@ -1,19 +1,22 @@
 //! OAuth 2.0: tokens by refresh token, client credentials and other grants.
 
+mod updater;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use model::Secret;
 use ports::{Method, Request};
 
-use super::caller::{Caller, Held, Kept, Rotation, in_seconds};
+use super::caller::{Caller, Held, Kept, in_seconds};
+use super::jwt::Jwt;
 use crate::component::Component;
 use crate::datetime::{Format, isoparse};
 use crate::error::Error;
 use crate::interpolation::{Context, InterpolatedMapping, InterpolatedString, Types};
 use crate::requester::{form_text, origin, without_query};
 use crate::value::{Dict, Value};
+use updater::{Updater, within};
 
 /// Seconds that a token is taken to be good when the answer does not say.
 const DEFAULT_LIFETIME: i64 = 3_600;
@@ -37,9 +40,14 @@ pub struct OAuth {
     expiry: Option<InterpolatedString>,
     /// How the answer writes the instant of expiry; seconds from now when absent.
     expiry_format: Option<Format>,
-    /// Where in the configuration a new refresh token goes.
-    rotates: Option<Vec<String>>,
+    /// Where in the configuration the tokens lie that a refresh replaces.
+    updater: Option<Updater>,
+    /// A signed claim in place of client and refresh token.
+    assertion: Option<Jwt>,
 }
+
+/// The grant type of RFC 7523.
+const ASSERTION: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// What the fields are called on the wire.
 #[derive(Debug)]
@@ -81,19 +89,19 @@ impl OAuth {
     pub(super) fn build(component: &Component) -> Option<Self> {
         let errors = ["refresh_token_error_key", "refresh_token_error_values"];
         component.only(&[&FIELDS[..], &errors[..]].concat());
-        if component
-            .field("use_profile_assertion")
-            .is_some_and(|json| *json != serde_json::json!(false))
-        {
-            component.fault_at("use_profile_assertion", "is not supported");
-        }
+        let updater = component.child("refresh_token_updater");
         let or = |field: &str, default: &str| {
             component.string(field).or_else(|| component_default(component, default))
         };
         let names = Names {
             client_id: or("client_id_name", "client_id")?,
             client_secret: or("client_secret_name", "client_secret")?,
-            refresh_token: or("refresh_token_name", "refresh_token")?,
+            refresh_token: match &updater {
+                Some(updater) => updater
+                    .string("refresh_token_name")
+                    .or_else(|| component_default(updater, "refresh_token"))?,
+                None => or("refresh_token_name", "refresh_token")?,
+            },
             access_token: or("access_token_name", "access_token")?,
             expires_in: or("expires_in_name", "expires_in")?,
             grant_type: or("grant_type_name", "grant_type")?,
@@ -112,10 +120,18 @@ impl OAuth {
             as_query: component.flag("send_refresh_request_as_query_params").unwrap_or(false),
             expiry: component.string("token_expiry_date"),
             expiry_format: component.text("token_expiry_date_format").map(Format::new),
-            rotates: component
-                .child("refresh_token_updater")
-                .map(|updater| rotation_path(&updater)),
+            updater: updater.as_ref().map(Updater::build),
+            assertion: Self::assertion(component),
         })
+    }
+
+    fn assertion(component: &Component) -> Option<Jwt> {
+        component.flag("use_profile_assertion").filter(|used| *used)?;
+        let assertion = component.child("profile_assertion");
+        if assertion.is_none() {
+            component.fault_at("profile_assertion", "is required with `use_profile_assertion`");
+        }
+        Jwt::build(&assertion?)
     }
 
     pub(super) fn secrets(&self) -> [Option<&InterpolatedString>; 3] {
@@ -139,16 +155,33 @@ impl OAuth {
         };
         let slot = caller.slot(&self.key(&endpoint, context)?).await;
         let mut kept = slot.lock().await;
+        kept.settle(caller).await?;
         if kept.token.is_none() {
             kept.token = self.configured(context)?;
         }
         if let Some(held) = kept.token.as_ref().filter(|held| held.is_good(caller.now())) {
             return Ok(held.token.clone());
         }
-        let request = self.request(&endpoint, caller, (context, &kept))?;
+        match (&self.updater, caller.grants()) {
+            (Some(updater), Some(grants)) => {
+                let shared = (updater, grants.as_ref());
+                self.shared_token(shared, &endpoint, caller, (context, &mut kept)).await
+            }
+            _ => self.fetch(&endpoint, caller, (context, &mut kept)).await,
+        }
+    }
+
+    /// A new token from the endpoint.
+    async fn fetch(
+        &self,
+        endpoint: &str,
+        caller: &Caller,
+        (context, kept): (&Context<'_>, &mut Kept),
+    ) -> Result<String, Error> {
+        let request = self.request(endpoint, caller, (context, kept))?;
         let response = caller.fetch(request).await?;
         let answer = Value::from_json(&response.body).ok();
-        self.accept(answer, &endpoint, caller, (context, &mut kept)).await
+        self.accept(answer.as_ref(), endpoint, caller.now(), (context, kept))
     }
 
     pub(super) async fn forget(&self, caller: &Caller, context: &Context<'_>) -> Result<(), Error> {
@@ -170,6 +203,9 @@ impl OAuth {
     /// What identifies a grant: endpoint, client, refresh token and scopes.
     fn key(&self, endpoint: &str, context: &Context<'_>) -> Result<String, Error> {
         let mut key = endpoint.to_owned();
+        if let Some(updater) = &self.updater {
+            key.push_str(&within(context, &updater.refresh).unwrap_or_default());
+        }
         for part in [&self.client_id, &self.client_secret, &self.refresh_token] {
             key.push('\n');
             key.push_str(&part.as_ref().map(|p| p.text(context)).transpose()?.unwrap_or_default());
@@ -184,6 +220,9 @@ impl OAuth {
 
     /// The token that the configuration already holds, with its expiry.
     fn configured(&self, context: &Context<'_>) -> Result<Option<Held>, Error> {
+        if let Some(updater) = &self.updater {
+            return updater.configured(context);
+        }
         let Some(token) = &self.access_token else { return Ok(None) };
         let token = token.text(context)?;
         let expires = match &self.expiry {
@@ -210,8 +249,14 @@ impl OAuth {
             .map(|(key, value)| (key.value().to_string(), value.to_string()))
             .collect();
         let in_header = headers.iter().any(|(name, _)| name == "Authorization");
-        let fields = form_text(&self.fields(context, in_header, kept)?);
-        let (url, body) = if self.as_query {
+        let assertion = self.asserted(caller.now(), context)?;
+        let as_query = self.as_query && assertion.is_none();
+        let fields = match assertion {
+            Some(fields) => fields,
+            None => self.fields(context, in_header, kept)?,
+        };
+        let fields = form_text(&fields);
+        let (url, body) = if as_query {
             let mark = if endpoint.contains('?') { '&' } else { '?' };
             (format!("{endpoint}{mark}{fields}"), None)
         } else {
@@ -233,9 +278,6 @@ impl OAuth {
     }
 
     fn fields(&self, context: &Context<'_>, in_header: bool, kept: &Kept) -> Result<Dict, Error> {
-        let eval = |part: &Option<InterpolatedString>| -> Result<Value, Error> {
-            Ok(part.as_ref().map(|part| part.eval(context)).transpose()?.unwrap_or_default())
-        };
         let mut fields = Dict::default();
         let mut add = |name: &InterpolatedString, value: Value| -> Result<(), Error> {
             fields.insert(name.text(context)?.as_str(), value);
@@ -243,13 +285,16 @@ impl OAuth {
         };
         add(&self.names.grant_type, self.grant_type.eval(context)?)?;
         if !in_header {
-            add(&self.names.client_id, eval(&self.client_id)?)?;
-            add(&self.names.client_secret, eval(&self.client_secret)?)?;
+            add(&self.names.client_id, self.client_id(context)?)?;
+            add(&self.names.client_secret, self.client_secret(context)?)?;
         }
-        let refresh = match (&kept.refresh, &self.refresh_token) {
-            (Some(rotated), _) => Value::from(rotated.as_str()),
-            (None, Some(configured)) => Value::from(configured.text(context)?),
-            (None, None) => Value::None,
+        let refresh = match (&kept.refresh, &self.updater, &self.refresh_token) {
+            (Some(rotated), ..) => Value::from(rotated.as_str()),
+            (None, Some(updater), _) => {
+                Value::from(within(context, &updater.refresh).unwrap_or_default())
+            }
+            (None, None, Some(configured)) => Value::from(configured.text(context)?),
+            (None, None, None) => Value::None,
         };
         add(&self.names.refresh_token, refresh)?;
         if !self.scopes.is_empty() {
@@ -264,37 +309,68 @@ impl OAuth {
         Ok(fields)
     }
 
-    async fn accept(
+    /// The client; one at the usual place of the configuration goes first where tokens are kept.
+    fn client_id(&self, context: &Context<'_>) -> Result<Value, Error> {
+        self.client("client_id", self.client_id.as_ref(), context)
+    }
+
+    fn client_secret(&self, context: &Context<'_>) -> Result<Value, Error> {
+        self.client("client_secret", self.client_secret.as_ref(), context)
+    }
+
+    fn client(
         &self,
-        answer: Option<Value>,
+        name: &str,
+        template: Option<&InterpolatedString>,
+        context: &Context<'_>,
+    ) -> Result<Value, Error> {
+        let usual = ["credentials".to_owned(), name.to_owned()];
+        if let Some(text) = self.updater.as_ref().and_then(|_| within(context, &usual)) {
+            return Ok(Value::from(text));
+        }
+        Ok(template.map(|template| template.eval(context)).transpose()?.unwrap_or_default())
+    }
+
+    /// The form of a signed claim, where one is used.
+    fn asserted(&self, now: Timestamp, context: &Context<'_>) -> Result<Option<Dict>, Error> {
+        let Some(jwt) = &self.assertion else { return Ok(None) };
+        let mut fields = Dict::default();
+        fields.insert(self.names.grant_type.text(context)?.as_str(), Value::from(ASSERTION));
+        fields.insert("assertion", Value::from(jwt.token(now, context)?));
+        Ok(Some(fields))
+    }
+
+    fn accept(
+        &self,
+        answer: Option<&Value>,
         endpoint: &str,
-        caller: &Caller,
+        now: Timestamp,
         (context, kept): (&Context<'_>, &mut Kept),
     ) -> Result<String, Error> {
         let find = |name: &InterpolatedString| -> Result<Option<Value>, Error> {
             let name = name.text(context)?;
-            Ok(answer.as_ref().and_then(|answer| search(answer, &name, 0)))
+            Ok(answer.and_then(|answer| search(answer, &name, 0)))
         };
         let token = find(&self.names.access_token)?.filter(Value::is_truthy);
         let token = token.ok_or_else(|| Error::TokenRefused {
             endpoint: without_query(endpoint),
             reason: "its answer holds no access token".to_owned(),
         })?;
-        let now = caller.now();
+        let present = kept.token.as_ref().and_then(|held| held.expires);
         let expires = match find(&self.names.expires_in)? {
-            None => in_seconds(now, DEFAULT_LIFETIME),
+            None => {
+                present.filter(|at| *at > now).unwrap_or_else(|| in_seconds(now, DEFAULT_LIFETIME))
+            }
             Some(value) => match &self.expiry_format {
                 Some(format) => instant(&value.to_string(), Some(format)),
                 None => seconds(&value).map(|seconds| in_seconds(now, seconds)),
             }
             .unwrap_or_else(|| in_seconds(now, DEFAULT_LIFETIME)),
         };
-        if let Some(path) = &self.rotates
+        if self.updater.is_some()
             && let Some(refresh) = find(&self.names.refresh_token)?.filter(Value::is_truthy)
         {
-            let value = refresh.to_string();
-            kept.refresh = Some(value.clone());
-            caller.rotated(Rotation { path: path.clone(), value: Secret::new(value) }).await;
+            kept.refresh = Some(refresh.to_string());
         }
         let token = token.to_string();
         kept.token = Some(Held { token: token.clone(), expires: Some(expires) });
@@ -304,13 +380,6 @@ impl OAuth {
 
 fn component_default(component: &Component, default: &str) -> Option<InterpolatedString> {
     InterpolatedString::new(default, component.parameters()).ok()
-}
-
-fn rotation_path(updater: &Component) -> Vec<String> {
-    match updater.json().get("refresh_token_config_path").and_then(serde_json::Value::as_array) {
-        Some(path) => path.iter().filter_map(|part| part.as_str().map(ToOwned::to_owned)).collect(),
-        None => vec!["credentials".to_owned(), "refresh_token".to_owned()],
-    }
 }
 
 /// A field at any depth of an answer, the shallowest first along each branch.
