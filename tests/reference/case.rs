@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use connector::protocol::{self, Messages, Selected, States};
-use connector::{Limits, Manifest, Runtime, Source};
+use connector::protocol::{self, Announced, Messages, Selected, States};
+use connector::{Hosting, Limits, Manifest, Runtime, Source};
 use model::Timestamp;
 use model::config::Overlay;
 use model::document::Fault;
@@ -173,12 +174,17 @@ impl Case {
     }
 
     fn spec(&self) -> Option<Value> {
-        let mut out = Vec::new();
+        let mut out = Lines::default();
         protocol::spec(&self.manifest().ok()?, &mut out).unwrap();
         Some(messages(&out, "SPEC")[0]["spec"].clone())
     }
 
-    async fn source(&self, provider: &Provider, now: Timestamp) -> Result<Source, String> {
+    async fn source(
+        &self,
+        provider: &Provider,
+        now: Timestamp,
+        out: &Lines,
+    ) -> Result<Source, String> {
         let manifest = self.manifest()?;
         let runtime = Runtime {
             http: Arc::new(provider.clone()),
@@ -189,7 +195,10 @@ impl Case {
             max_wait: None,
             limits: Limits::default(),
         };
-        Source::open(&manifest, &Overlay::default(), &self.config, runtime)
+        let clock = Arc::clone(&runtime.clock);
+        let announced = Announced::new(self.config.clone(), out.clone(), clock);
+        let hosting = Hosting { grants: Some(Arc::new(announced)) };
+        Source::hosted(&manifest, &Overlay::default(), &self.config, (runtime, hosting))
             .await
             .map_err(|error| error.to_string())
     }
@@ -199,10 +208,10 @@ impl Case {
     }
 
     async fn check(&self, now: Timestamp) -> String {
-        let Ok(source) = self.source(&self.provider(None, now), now).await else {
+        let mut out = Lines::default();
+        let Ok(source) = self.source(&self.provider(None, now), now, &out).await else {
             return "FAILED".to_owned();
         };
-        let mut out = Vec::new();
         let checked = protocol::check(&source, &mut out).await;
         let said = messages(&out, "CONNECTION_STATUS");
         let status = said[0]["connectionStatus"]["status"].as_str().unwrap().to_owned();
@@ -211,10 +220,10 @@ impl Case {
     }
 
     async fn discover(&self, now: Timestamp) -> Vec<Value> {
-        let Ok(source) = self.source(&self.provider(None, now), now).await else {
+        let mut out = Lines::default();
+        let Ok(source) = self.source(&self.provider(None, now), now, &out).await else {
             return Vec::new();
         };
-        let mut out = Vec::new();
         match protocol::discover(&source, &mut out).await {
             Ok(()) => {
                 messages(&out, "CATALOG")[0]["catalog"]["streams"].as_array().unwrap().clone()
@@ -226,13 +235,13 @@ impl Case {
     async fn read(&self, number: usize, now: Timestamp, states: &States) -> Pass {
         let provider = self.provider(Some(number), now);
         let refused = |reason| Pass { now, refused: Some(reason), ..Pass::default() };
-        let source = match self.source(&provider, now).await {
+        let out = Lines::default();
+        let source = match self.source(&provider, now, &out).await {
             Ok(source) => source,
             Err(reason) => return refused(reason),
         };
-        let mut out = Vec::new();
         let selected = Selected(self.expected.selected.clone());
-        let read = protocol::read(&source, &selected, states, &mut Messages::new(&mut out)).await;
+        let read = protocol::read(&source, &selected, states, &mut Messages::new(out.clone())).await;
         let mut pass = match read {
             Ok(_) => heard(&out),
             Err(error) => refused(error.to_string()),
@@ -243,8 +252,23 @@ impl Case {
     }
 }
 
+/// What is said, by all who say something.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The messages of a type.
-fn messages(out: &[u8], kind: &str) -> Vec<Value> {
+fn messages(out: &Lines, kind: &str) -> Vec<Value> {
+    let out = out.0.lock().unwrap();
     let lines = out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let all = lines.map(|line| serde_json::from_slice::<Value>(line).unwrap());
     all.filter(|message| message["type"] == kind).collect()
@@ -255,7 +279,7 @@ fn text(value: &Value) -> String {
 }
 
 /// What a read said.
-fn heard(out: &[u8]) -> Pass {
+fn heard(out: &Lines) -> Pass {
     let mut pass = Pass::default();
     for message in messages(out, "RECORD") {
         let record = &message["record"];

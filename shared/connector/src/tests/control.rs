@@ -27,13 +27,13 @@ async fn new_tokens_are_told_with_the_whole_configuration_before_they_are_used()
         r#"{"access_token": "a1", "refresh_token": "r1", "expires_in": 60}"#,
         r#"{"orders": [{"id": 1}]}"#,
     ]);
-    let authenticator = r#"        authenticator:
+    let authenticator = r"        authenticator:
           type: OAuthAuthenticator
           token_refresh_endpoint: https://auth.example.com/token
           client_id: id
           client_secret: secret
           refresh_token_updater: {access_token_config_path: [token]}
-        url_base:"#;
+        url_base:";
     let manifest = ORDERS.replacen("        url_base:", authenticator, 1);
     let manifest = Manifest::parse("m.yaml", &manifest).unwrap();
     let config = json!({

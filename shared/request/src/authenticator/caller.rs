@@ -90,10 +90,15 @@ impl Caller {
         Arc::clone(self.slots.lock().await.entry(key.to_owned()).or_default())
     }
 
+    /// Sends a request whose answer the caller judges.
+    pub(super) async fn send(&self, request: Request) -> Result<Response, Error> {
+        self.http.send(request).await.map_err(Error::TokenCall)
+    }
+
     /// Sends a token request; only an answer of success passes.
     pub(super) async fn fetch(&self, request: Request) -> Result<Response, Error> {
         let endpoint = without_query(&request.url);
-        let response = self.http.send(request).await.map_err(Error::TokenCall)?;
+        let response = self.send(request).await?;
         match response.status {
             200..=399 => Ok(response),
             status @ (429 | 500..) => Err(Error::TokenUnavailable {

@@ -1,14 +1,21 @@
 //! Tokens that a login request gives.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use ports::Response;
 
 use super::caller::{Caller, Held};
 use crate::component::Component;
 use crate::datetime::{DateTime, Period};
 use crate::error::Error;
+use crate::error_handler::{Action, Wait};
 use crate::interpolation::{Context, InterpolatedString};
 use crate::requester::{Options, Requester, without_query};
 use crate::value::Value;
+
+/// Longest wait between two attempts at a login; a longer one is told to the caller.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A login, and where its answer holds the token.
 #[derive(Debug)]
@@ -51,10 +58,7 @@ impl Session {
         if let Some(held) = kept.token.as_ref().filter(|held| held.is_good(caller.now())) {
             return Ok(held.token.clone());
         }
-        let request = Box::pin(self.login.request(caller, context, Options::default(), None));
-        let request = request.await?;
-        let endpoint = without_query(&request.url);
-        let response = caller.fetch(request).await?;
+        let (response, endpoint) = self.login(caller, context).await?;
         let refused = |reason: &str| Error::TokenRefused {
             endpoint: endpoint.clone(),
             reason: reason.to_owned(),
@@ -73,6 +77,43 @@ impl Session {
         let held = Held { token: token.clone(), expires: self.expires(caller.now()) };
         kept.token = Some(held);
         Ok(token)
+    }
+
+    /// The answer of the login, asked for as often as its own error handler wants.
+    async fn login(
+        &self,
+        caller: &Caller,
+        context: &Context<'_>,
+    ) -> Result<(Response, String), Error> {
+        let handler = self.login.error_handler();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let request = Box::pin(self.login.request(caller, context, Options::default(), None));
+            let request = request.await?;
+            let (url, endpoint) = (request.url.clone(), without_query(&request.url));
+            let response = caller.send(request).await?;
+            let resolution = handler.interpret(&response, &url, context)?;
+            let reason = format!("status {}", response.status);
+            let unavailable = |wait| Error::TokenUnavailable {
+                endpoint: endpoint.clone(),
+                reason: reason.clone(),
+                wait,
+            };
+            match resolution.action {
+                Action::Success => return Ok((response, endpoint)),
+                Action::Retry | Action::RateLimited if attempt < handler.max_attempts() => {
+                    match handler.wait(Some(&response), attempt, caller.now(), context)? {
+                        Wait::For(wait) if wait <= PATIENCE => caller.pause(wait).await,
+                        Wait::For(wait) | Wait::TooLong { wait, .. } => {
+                            return Err(unavailable(Some(wait)));
+                        }
+                    }
+                }
+                Action::Retry | Action::RateLimited => return Err(unavailable(None)),
+                _ => return Err(Error::TokenRefused { endpoint, reason }),
+            }
+        }
     }
 
     pub(super) async fn forget(&self, caller: &Caller) {
