@@ -241,7 +241,8 @@ impl Case {
             Err(reason) => return refused(reason),
         };
         let selected = Selected(self.expected.selected.clone());
-        let read = protocol::read(&source, &selected, states, &mut Messages::new(out.clone())).await;
+        let read =
+            protocol::read(&source, &selected, states, &mut Messages::new(out.clone())).await;
         let mut pass = match read {
             Ok(_) => heard(&out),
             Err(error) => refused(error.to_string()),
