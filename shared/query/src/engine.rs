@@ -207,6 +207,4 @@ impl QueryEngine for Engine {
 }
 
 #[cfg(test)]
-mod history;
-#[cfg(test)]
 mod tests;

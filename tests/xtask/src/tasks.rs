@@ -6,9 +6,11 @@ mod oracle;
 mod prove;
 mod steps;
 mod test;
+mod trino;
 
 pub use aws::{down, up};
 pub use kill::kill;
 pub use oracle::{Selection, Share, interchange, oracle};
 pub use prove::prove;
 pub use test::test;
+pub use trino::trino;

@@ -3,6 +3,7 @@
 use super::kill::kill;
 use super::oracle::{FOLDER, Selection, interchange, oracle};
 use super::steps::Steps;
+use super::trino::trino;
 use crate::Fault;
 use crate::machine::{Dice, cargo, run, say, variable};
 
@@ -12,7 +13,7 @@ const ROUNDS: u32 = 50;
 /// Worlds of the long simulation.
 const WORLDS: u32 = 50_000;
 
-/// Oracle, kills, and simulations from a random seed that is printed.
+/// Oracle, kills, views on Trino, and simulations from a random seed that is printed.
 pub fn prove() -> Result<(), Fault> {
     let mut steps = Steps::new();
     let faults = Selection { faults: true, ..Selection::default() };
@@ -24,6 +25,7 @@ pub fn prove() -> Result<(), Fault> {
         steps.step("states to and from the reference", interchange);
     }
     steps.step("kills", || kill(ROUNDS, None));
+    steps.step("views on Trino", || trino(None));
     let seed = Dice::seed();
     steps.step(&format!("simulation of {WORLDS} worlds from SEED={seed}"), || {
         let mut worlds = cargo();
