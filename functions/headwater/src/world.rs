@@ -131,9 +131,8 @@ impl World {
     pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
         let mut tables = Vec::new();
         for name in folder::named(&self.places, self.configuration.sources().await)? {
-            let source = folder::named(&self.places, self.configuration.source(&name).await)?;
-            let outlines = source.manifest.outlines();
-            for outline in outlines.map_err(|error| Failure::Input(error.to_string()))? {
+            let outlines = self.configuration.outlines(&name).await;
+            for outline in folder::named(&self.places, outlines)? {
                 let (stream, key) = (&outline.name, &outline.primary_key);
                 tables.push(lake::StreamTable::new(&name, stream, key, &outline.schema));
             }

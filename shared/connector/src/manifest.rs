@@ -73,6 +73,20 @@ impl Manifest {
         self.dynamic_streams().next().is_some()
     }
 
+    /// Whether every connection has the streams that stand in it, and no others.
+    pub fn has_fixed_streams(&self) -> bool {
+        !self.makes_streams() && self.streams().all(|(_, _, condition)| condition.is_none())
+    }
+
+    /// Whether the API has to be asked which streams there are.
+    pub fn asks_for_streams(&self) -> bool {
+        let resolver =
+            |node: &Node| node.get("components_resolver")?.get("type")?.text().map(str::to_owned);
+        let known = ["ConfigComponentsResolver", "ParametrizedComponentsResolver"];
+        self.dynamic_streams()
+            .any(|node| !resolver(node).is_some_and(|kind| known.contains(&kind.as_str())))
+    }
+
     /// What a connection's configuration must look like: the `spec`, as the manifest has it.
     pub fn spec(&self) -> Value {
         self.root.get("spec").map_or(Value::Null, Node::to_json)

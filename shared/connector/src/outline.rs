@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::manifest::{Listed, Manifest};
 use crate::part::{BuildError, Part};
 use crate::schema;
+use crate::stream::Stream;
 
 /// A stream as its manifest describes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,4 +46,22 @@ pub(crate) fn outline(part: &Part<'_>, name: &str) -> Result<Outline, BuildError
         incremental: syncs(told) || incremental.as_ref().is_some_and(syncs),
         schema: schema::outline(told),
     })
+}
+
+impl Stream {
+    /// Its outline, as this configuration makes it.
+    pub fn outline(&self) -> Outline {
+        let delegated = self.0.delegated.as_ref();
+        let schema = self.0.schema.loaded();
+        Outline {
+            name: self.name().clone(),
+            primary_key: self.primary_key().to_vec(),
+            incremental: self.is_incremental()
+                || delegated.is_some_and(|delegated| delegated.incremental.cursor.is_some()),
+            schema: match schema.get("properties") {
+                Some(_) => schema.clone(),
+                None => schema::open(),
+            },
+        }
+    }
 }

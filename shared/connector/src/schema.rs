@@ -102,8 +102,13 @@ pub(crate) fn outline(stream: &Part<'_>) -> Json {
     let schema = together(stream.children("schema_loader").iter().map(inline).collect(), listed);
     match schema.get("properties") {
         Some(_) => schema,
-        None => json!({"type": "object", "properties": {}}),
+        None => open(),
     }
+}
+
+/// An object of any fields.
+pub(crate) fn open() -> Json {
+    json!({"type": "object", "properties": {}})
 }
 
 /// The schema of a loader, as it stands; empty where it does not.

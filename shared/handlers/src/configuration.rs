@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod error;
+mod outlines;
 mod resolve;
 mod schedules;
 
@@ -15,6 +16,7 @@ use model::document::{Document, Fault, suggest};
 use model::{ObjectKey, SecretRef, SourceName, TenantId, encode_segment};
 use ports::{ETag, ObjectError, ObjectStore, ObjectStoreExt};
 
+pub(crate) use build::trial;
 pub use error::{Error, Thing};
 pub use resolve::resolve_config;
 pub use schedules::{Applied, ApplyError, SWEEP, schedules};

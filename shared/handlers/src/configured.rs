@@ -1,6 +1,7 @@
 //! What the configuration folder says of streams, and the connector that reads them.
 
 mod grants;
+mod outlines;
 mod read;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use async_trait::async_trait;
 use connector::{Error as SourceError, Hosting, Limits, Outline, Runtime, Source};
 use lake::Mode;
 use model::config::{Budget, Connection, Schedule, Settings, StreamConfig, SyncMode, TenantFile};
-use model::{Classify, Cron, CronError, StreamName, Timestamp};
+use model::{Classify, ConnectionId, Cron, CronError, TenantId, Timestamp};
 use ports::{Http, Secrets};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,7 @@ use store::{Store, StreamKey};
 use crate::configuration::{Configuration, Error, LoadedSource, resolve_config};
 use crate::job::Target;
 use crate::pull::{Described, Pull, PullError, Sources, Timetable};
+use outlines::Outlines;
 
 /// Longest wait inside of a run; a longer one ends the run, which goes on when the wait is over.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -32,14 +34,14 @@ pub struct Configured {
     http: Arc<dyn Http>,
     store: Store,
     budgets: Budgets,
+    outlines: Outlines,
 }
 
-/// A stream with everything that is said about it.
+/// A connection with everything that is said about it.
 struct Found {
     tenant: Arc<TenantFile>,
     connection: Connection,
     source: Arc<LoadedSource>,
-    stream: StreamConfig,
     settings: Arc<Settings>,
 }
 
@@ -52,31 +54,33 @@ impl Configured {
         store: Store,
     ) -> Self {
         let budgets = Budgets::new(store.clone());
-        Self { configuration, secrets, http, store, budgets }
+        let outlines = Outlines::default();
+        Self { configuration, secrets, http, store, budgets, outlines }
     }
 
-    async fn connection(&self, target: &Target) -> Result<Option<Connection>, PullError> {
-        let file = match self.configuration.tenant(&target.tenant).await {
+    /// A connection; none when no file names it.
+    async fn found(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+    ) -> Result<Option<Found>, PullError> {
+        let tenant = match self.configuration.tenant(tenant).await {
             Ok(file) => file,
             Err(Error::Unknown { .. }) => return Ok(None),
             Err(error) => return Err(PullError::failed(error)),
         };
-        Ok(file.connections.get(&target.connection).cloned())
-    }
-
-    async fn find(&self, key: &StreamKey) -> Result<Found, PullError> {
-        let unconfigured = || PullError::Unconfigured { stream: Box::new(key.clone()) };
-        let tenant = match self.configuration.tenant(&key.tenant).await {
-            Ok(file) => file,
-            Err(Error::Unknown { .. }) => return Err(unconfigured()),
-            Err(error) => return Err(PullError::failed(error)),
-        };
-        let connection = tenant.connections.get(&key.connection).ok_or_else(unconfigured)?.clone();
-        let stream = connection.streams.config(&key.stream).ok_or_else(unconfigured)?;
+        let Some(connection) = tenant.connections.get(connection).cloned() else { return Ok(None) };
         let source = self.configuration.source(&connection.source).await;
         let source = source.map_err(PullError::failed)?;
         let settings = self.configuration.settings().await.map_err(PullError::failed)?;
-        Ok(Found { tenant, connection, source, stream, settings })
+        Ok(Some(Found { tenant, connection, source, settings }))
+    }
+
+    async fn find(&self, key: &StreamKey) -> Result<(Found, StreamConfig), PullError> {
+        let unconfigured = || PullError::Unconfigured { stream: Box::new(key.clone()) };
+        let found = self.found(&key.tenant, &key.connection).await?.ok_or_else(unconfigured)?;
+        let stream = found.connection.streams.config(&key.stream).ok_or_else(unconfigured)?;
+        Ok((found, stream))
     }
 
     /// The client of a source: under its budget, where it has one.
@@ -96,21 +100,21 @@ impl Configured {
 #[async_trait]
 impl Sources for Configured {
     async fn describe(&self, stream: &StreamKey) -> Result<Described, PullError> {
-        let found = self.find(stream).await?;
-        let outlines = found.source.manifest.outlines().map_err(PullError::failed)?;
-        let outline = outlines.into_iter().find(|outline| outline.name == stream.stream);
+        let (found, config) = self.find(stream).await?;
+        let outlines = self.outlines(&found, &stream.connection).await?;
+        let outline = outlines.iter().find(|outline| outline.name == stream.stream).cloned();
         let unconfigured = || PullError::Unconfigured { stream: Box::new(stream.clone()) };
         let outline = outline.ok_or_else(unconfigured)?;
         let overlay = found.source.overlay.stream(&stream.stream);
-        let schedule = found.stream.schedule.as_ref().unwrap_or(&found.connection.schedule);
+        let schedule = config.schedule.as_ref().unwrap_or(&found.connection.schedule);
         Ok(Described {
-            mode: mode(&found.stream, &outline),
-            primary_key: found.stream.primary_key.clone().unwrap_or(outline.primary_key),
+            mode: mode(&config, &outline),
+            primary_key: config.primary_key.clone().unwrap_or(outline.primary_key),
             schedule: timetable(schedule).map_err(|error| PullError::Failed {
                 retry: model::Retry::Never,
                 source: Box::new(error),
             })?,
-            reconcile: found.stream.reconcile.or(overlay.reconcile),
+            reconcile: config.reconcile.or(overlay.reconcile),
             parallel: usize::from(found.connection.parallel),
             paused: found.connection.paused,
             source: found.connection.source,
@@ -119,13 +123,12 @@ impl Sources for Configured {
     }
 
     async fn streams(&self, target: &Target) -> Result<Vec<StreamKey>, PullError> {
-        let Some(connection) = self.connection(target).await? else { return Ok(Vec::new()) };
-        let source = self.configuration.source(&connection.source).await;
-        let source = source.map_err(PullError::failed)?;
-        let names = source.manifest.stream_names();
-        let names = names.filter_map(|name| name.parse::<StreamName>().ok());
+        let found = self.found(&target.tenant, &target.connection).await?;
+        let Some(found) = found else { return Ok(Vec::new()) };
+        let outlines = self.outlines(&found, &target.connection).await?;
+        let names = outlines.iter().map(|outline| outline.name.clone());
         let pulled = names.filter(|name| {
-            let Some(config) = connection.streams.config(name) else { return false };
+            let Some(config) = found.connection.streams.config(name) else { return false };
             match &target.stream {
                 Some(wanted) => name == wanted,
                 None => config.schedule.is_none(),
@@ -140,14 +143,28 @@ impl Sources for Configured {
     }
 
     async fn open(&self, stream: &StreamKey, now: Timestamp) -> Result<Arc<dyn Pull>, PullError> {
-        let found = self.find(stream).await?;
+        let (found, _) = self.find(stream).await?;
+        let source = self.source(&found, &stream.connection, now).await?;
+        let stream = source.stream(&stream.stream).map_err(failed)?.clone();
+        Ok(Arc::new(read::Connected::new(stream, now)))
+    }
+}
+
+impl Configured {
+    /// The source of a connection, ready to be read.
+    async fn source(
+        &self,
+        found: &Found,
+        connection: &ConnectionId,
+        now: Timestamp,
+    ) -> Result<Source, PullError> {
         let grants = self.configuration.grants(&found.tenant).await.map_err(PullError::failed)?;
         let secrets = self.secrets.as_ref();
         let config = resolve_config(&found.connection, &found.tenant.tenant, &grants, secrets);
         let config = config.await.map_err(PullError::failed)?;
         let limits = &found.settings.limits;
         let runtime = Runtime {
-            http: self.client(&found, &config),
+            http: self.client(found, &config),
             clock: Arc::clone(self.store.clock()),
             ids: Arc::clone(self.store.ids()),
             now,
@@ -161,13 +178,11 @@ impl Sources for Configured {
             },
         };
         let LoadedSource { manifest, overlay } = found.source.as_ref();
-        let grants = grants::Kept::new(self.store.clone(), stream);
+        let grants = grants::Kept::new(self.store.clone(), (&found.tenant.tenant, connection));
         let hosting = Hosting { grants: Some(Arc::new(grants)) };
         let config = Value::Object(config);
         let source = Source::hosted(manifest, overlay, &config, (runtime, hosting)).await;
-        let source = source.map_err(failed)?;
-        let stream = source.stream(&stream.stream).map_err(failed)?.clone();
-        Ok(Arc::new(read::Connected::new(stream, now)))
+        source.map_err(failed)
     }
 }
 

@@ -1,4 +1,5 @@
-//! A source made for a connection without any of the outside: what does not fit shows.
+//! A source made for a connection without any of the outside: what does not fit shows, and so do
+//! the streams that files alone name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::LoadedSource;
 use super::resolve::references;
 
 /// Makes the source as a run would, with a text in the place of each secret.
-pub(super) fn trial(connection: &Connection, source: &LoadedSource) -> Result<(), Error> {
+pub(crate) fn trial(connection: &Connection, source: &LoadedSource) -> Result<Source, Error> {
     let mut config = Value::Object(connection.config.clone());
     for (pointer, _) in references(&config) {
         if let Some(place) = config.pointer_mut(&pointer) {
@@ -30,7 +31,7 @@ pub(super) fn trial(connection: &Connection, source: &LoadedSource) -> Result<()
         max_wait: None,
         limits: Limits::default(),
     };
-    Source::build(&source.manifest, &source.overlay, &config, runtime).map(|_| ())
+    Source::build(&source.manifest, &source.overlay, &config, runtime)
 }
 
 /// No network, no time, no chance: a source is made without them.

@@ -93,7 +93,7 @@ impl Configuration {
         let known: Vec<&str> = source.manifest.stream_names().collect();
         let spoken_of = source.overlay.streams.keys();
         let unknown: Vec<_> = spoken_of.filter(|name| !known.contains(&name.as_str())).collect();
-        if unknown.is_empty() {
+        if unknown.is_empty() || source.manifest.makes_streams() {
             return Ok(());
         }
         let key = self.key("sources", name, ".headwater.yaml")?;
@@ -214,6 +214,9 @@ impl<'d> Place<'d> {
 /// Streams that are listed but not in the manifest.
 fn streams(place: &Place<'_>, listed: &Streams, source: &LoadedSource, faults: &mut Vec<Fault>) {
     let Streams::Listed(list) = listed else { return };
+    if source.manifest.makes_streams() {
+        return;
+    }
     let known: Vec<&str> = source.manifest.stream_names().collect();
     let items = place.node(&["streams"]).and_then(Node::items).unwrap_or_default();
     for (n, (stream, node)) in list.iter().zip(items).enumerate() {

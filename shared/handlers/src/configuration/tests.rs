@@ -185,3 +185,46 @@ async fn a_check_makes_each_source_as_a_run_would() {
     ];
     assert_eq!(told, expected);
 }
+
+const MADE: &str = r#"
+version: "6.44.0"
+type: DeclarativeSource
+check: {type: CheckDynamicStream, stream_count: 1}
+streams:
+  - type: ConditionalStreams
+    condition: "{{ config.extra }}"
+    streams:
+      - type: DeclarativeStream
+        name: extra
+        retriever: &retriever
+          type: SimpleRetriever
+          requester: {type: HttpRequester, url_base: "http://x", path: x}
+          record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: []}}
+dynamic_streams:
+  - type: DynamicDeclarativeStream
+    stream_template: {type: DeclarativeStream, name: "", primary_key: id, retriever: *retriever}
+    components_resolver:
+      type: ConfigComponentsResolver
+      stream_config: {type: StreamConfig, configs_pointer: [tables]}
+      components_mapping:
+        - {type: ComponentMappingDefinition, field_path: [name], value: "{{ components_values.name }}"}
+"#;
+
+#[tokio::test]
+async fn streams_that_connections_ask_for_are_streams_of_their_source() {
+    let connection = |extra, table| {
+        format!(
+            "connections:\n  shop:\n    source: made\n    config: {{extra: {extra}, tables: [{{name: {table}}}]}}\n    streams: [{table}]\n"
+        )
+    };
+    let (_, configuration) = folder(&[
+        ("sources/made.yaml", MADE),
+        ("tenants/bluebird.yaml", &connection(true, "rivers")),
+        ("tenants/harbor.yaml", &connection(false, "lakes")),
+    ])
+    .await;
+    assert_eq!(configuration.check().await.unwrap(), []);
+    let outlines = configuration.outlines(&"made".parse().unwrap()).await.unwrap();
+    let names: Vec<_> = outlines.iter().map(|o| (o.name.as_str(), o.primary_key.len())).collect();
+    assert_eq!(names, [("extra", 0), ("rivers", 1), ("lakes", 1)]);
+}

@@ -3,26 +3,27 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::{Classify, Secret};
+use model::{Classify, ConnectionId, Secret, TenantId};
 use request::authenticator::{Claim, Grant, GrantError, Grants, Rotation, Tokens};
-use store::{GrantClaim, GrantKey, GrantTokens, Store, StoreError, StreamKey};
+use store::{GrantClaim, GrantKey, GrantTokens, Store, StoreError};
 
 /// [`Grants`] of one connection, shared by all its workers.
 #[derive(Debug)]
 pub(super) struct Kept {
     store: Store,
-    stream: StreamKey,
+    tenant: TenantId,
+    connection: ConnectionId,
 }
 
 impl Kept {
-    pub(super) fn new(store: Store, stream: &StreamKey) -> Self {
-        Self { store, stream: stream.clone() }
+    pub(super) fn new(store: Store, (tenant, connection): (&TenantId, &ConnectionId)) -> Self {
+        Self { store, tenant: tenant.clone(), connection: connection.clone() }
     }
 
     fn key(&self, grant: &Grant) -> GrantKey {
         GrantKey {
-            tenant: self.stream.tenant.clone(),
-            connection: self.stream.connection.clone(),
+            tenant: self.tenant.clone(),
+            connection: self.connection.clone(),
             name: grant.name.clone(),
             origin: grant.origin.clone(),
         }

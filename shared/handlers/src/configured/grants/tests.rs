@@ -57,14 +57,10 @@ impl World {
 
     /// A worker that knows nothing but the store and the configuration.
     fn worker(&self) -> Caller {
-        let stream = StreamKey {
-            tenant: "acme".parse().unwrap(),
-            connection: "shop".parse().unwrap(),
-            stream: "orders".parse().unwrap(),
-        };
+        let whose = (&"acme".parse().unwrap(), &"shop".parse().unwrap());
         let (http, clock) = (Arc::clone(&self.endpoint) as _, Arc::new(self.clock.clone()) as _);
         let caller = Caller::new(http, clock, Duration::from_secs(10), 1 << 20);
-        caller.keeping(Some(Arc::new(Kept::new(self.store.clone(), &stream))))
+        caller.keeping(Some(Arc::new(Kept::new(self.store.clone(), whose))))
     }
 
     async fn token(&self, worker: &Caller) -> Result<String, request::Error> {
