@@ -87,6 +87,11 @@ impl Manifest {
             .any(|node| !resolver(node).is_some_and(|kind| known.contains(&kind.as_str())))
     }
 
+    /// How many jobs may run at the source at once, as the manifest says it.
+    pub(crate) fn most_jobs(&self) -> Value {
+        self.root.get("max_concurrent_async_job_count").map_or(Value::Null, Node::to_json)
+    }
+
     /// What a connection's configuration must look like: the `spec`, as the manifest has it.
     pub fn spec(&self) -> Value {
         self.root.get("spec").map_or(Value::Null, Node::to_json)

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod headers;
+pub(crate) mod job;
 mod page;
 mod rules;
 
@@ -21,6 +22,8 @@ use crate::slice::{Position, PositionKind, Slice};
 use crate::stream::Core;
 use fetch::Answer;
 pub(crate) use fetch::Fetcher;
+pub(crate) use job::{Job, Slots};
+use job::{JobWalk, Step};
 use page::Content;
 pub(crate) use rules::Rules;
 
@@ -51,6 +54,8 @@ pub struct Page {
     pub full: bool,
     /// Size of its body.
     pub bytes: u64,
+    /// Whether it is no page at all: the source is still at work on them.
+    pub waiting: bool,
 }
 
 /// Which records belong to a read that filters by cursor here, not at the source.
@@ -79,6 +84,10 @@ pub struct PageReader {
     /// Digests of the requests made, so that a walk in a circle is seen.
     asked: HashSet<u64>,
     same: Same,
+    /// The job that makes the pages, where one does.
+    job: Option<JobWalk>,
+    /// Number of the next page, whatever it is asked for with.
+    number: u64,
 }
 
 /// Pages in a row that hold the same, so that a walk on the spot is seen.
@@ -123,6 +132,9 @@ impl PageReader {
         span: Option<Span>,
     ) -> Self {
         let value = core.slice_value(&slice);
+        if core.job.is_some() {
+            return Self::of_job(core, (slice, value), from.as_ref());
+        }
         let first = match from {
             Some(position) if position.kind != PositionKind::First => {
                 (Value::from(&position.token), position.page)
@@ -137,7 +149,31 @@ impl PageReader {
             next: Some(first),
             asked: HashSet::new(),
             same: Same::default(),
+            job: None,
+            number: 0,
         }
+    }
+
+    /// Where a job makes the pages: they are there when it is done.
+    fn of_job(core: Arc<Core>, (slice, value): (Slice, Value), from: Option<&Position>) -> Self {
+        let (walk, token, number) = JobWalk::new(from);
+        let token = if token.is_nothing() { core.paginator.initial() } else { token };
+        Self {
+            next: Some((token, number)),
+            core,
+            slice,
+            value,
+            span: None,
+            asked: HashSet::new(),
+            same: Same::default(),
+            job: Some(walk),
+            number,
+        }
+    }
+
+    /// Whether the source said that there is nothing to read: the slice was not read at all.
+    pub(crate) fn skipped(&self) -> bool {
+        self.job.as_ref().is_some_and(JobWalk::skipped)
     }
 
     /// The slice.
@@ -147,6 +183,20 @@ impl PageReader {
 
     /// The next page, with retries and their waits inside; none after the last one.
     pub async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let core = Arc::clone(&self.core);
+        let at = self.at(self.number);
+        if let Some(job) = &mut self.job {
+            match job.advance(&core, &self.value, &at).await? {
+                Step::Waiting => return Ok(Some(self.waiting(&core))),
+                Step::Ended => return Ok(None),
+                Step::Ready => {}
+            }
+        }
+        let page = self.read().await?;
+        Ok(page.map(|page| self.of_target(&core, page)))
+    }
+
+    async fn read(&mut self) -> Result<Option<Page>, Error> {
         let Some((token, number)) = self.next.take() else { return Ok(None) };
         let core = Arc::clone(&self.core);
         let at = self.at(number);
@@ -162,9 +212,11 @@ impl PageReader {
             Value::from([("next_page_token", token.clone())].into_iter().collect::<Dict>())
         };
         let base = core.shared.context();
-        let context = Context::within(&base)
-            .with("stream_slice", self.value.clone())
-            .with("next_page_token", page_token);
+        let mut context = Context::within(&base).with("stream_slice", self.value.clone());
+        if let Some(job) = &self.job {
+            context = job.names(context, &self.value);
+        }
+        let context = context.with("next_page_token", page_token);
         let options = self.options(&token, &at)?;
         let path = core.paginator.path(&token);
         let answer = core.fetch(&context, (options, path), &at, &mut self.asked).await?;
@@ -200,6 +252,7 @@ impl PageReader {
             next: None,
             full: false,
             bytes: answer.body.len() as u64,
+            waiting: false,
         };
         if !answer.has_records {
             return Ok(page);
@@ -218,6 +271,39 @@ impl PageReader {
             return Err(Error::Endless { at: at.clone(), message });
         }
         Ok(page)
+    }
+
+    /// What is given while there is no page: a place to wait on from.
+    fn waiting(&self, core: &Core) -> Page {
+        let (token, number) = self.next.clone().unwrap_or_default();
+        let token = if self.number == 0 { Value::None } else { token };
+        let place = self.job.as_ref().map(|job| job.position(&token, number, 0));
+        Page {
+            records: Vec::new(),
+            number,
+            request_start: core.shared.runtime.clock.now(),
+            this: place.clone().unwrap_or(Position::FIRST),
+            next: place.or(Some(Position::FIRST)),
+            full: false,
+            bytes: 0,
+            waiting: true,
+        }
+    }
+
+    /// The places of a page of a job lead through its targets.
+    fn of_target(&mut self, core: &Core, mut page: Page) -> Page {
+        let Some(job) = &mut self.job else { return page };
+        page.this = job.position(&Value::from(&page.this.token), page.number, 0);
+        self.number = page.number + 1;
+        if let Some((token, number)) = &self.next {
+            page.next = Some(job.position(token, *number, 0));
+            return page;
+        }
+        page.next = job.has_more().then(|| job.position(&Value::None, self.number, 1));
+        job.next_target();
+        self.asked.clear();
+        self.next = Some((core.paginator.initial(), self.number));
+        page
     }
 
     fn at(&self, page: u64) -> At {

@@ -91,6 +91,9 @@ impl StreamRun {
         loop {
             if let Some(open) = &mut self.open {
                 if let Some(page) = open.reader.next().await? {
+                    if page.waiting {
+                        continue;
+                    }
                     let partition = open.reader.slice().partition.clone();
                     self.observe(&page.records);
                     return Ok(Some(Event::Records(page.records, partition)));
@@ -157,6 +160,9 @@ impl StreamRun {
         let (Some(open), Some(cursor)) = (self.open.take(), &self.core.cursor) else {
             return Ok(());
         };
+        if open.reader.skipped() {
+            return Ok(());
+        }
         let slice = open.reader.slice();
         let (Some(start), Some(end)) = (&slice.start, &slice.end) else { return Ok(()) };
         let closed = match &mut self.tracker {

@@ -11,7 +11,7 @@ use model::config::Overlay;
 use model::{StreamName, Timestamp};
 use ports::{Clock, Http, Ids};
 use request::authenticator::{Caller, Grants};
-use request::interpolation::{Context, InterpolatedBoolean};
+use request::interpolation::{Context, InterpolatedBoolean, InterpolatedString};
 use request::value::Value;
 use serde_json::Value as Json;
 
@@ -19,7 +19,7 @@ use crate::dynamic::{Dynamic, Made};
 use crate::error::Error;
 use crate::manifest::{Listed, Manifest};
 use crate::part::{BuildError, Part};
-use crate::retriever::Rules;
+use crate::retriever::{Rules, Slots};
 use crate::stream::{Core, Stream};
 
 /// What a source runs on.
@@ -79,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) overlay: Overlay,
     pub(crate) rules: Rules,
     pub(crate) caller: Caller,
+    /// Room for jobs at the source.
+    pub(crate) jobs: Arc<Slots>,
     config: Value,
 }
 
@@ -100,6 +102,18 @@ impl Shared {
         let zone = self.overlay.timezone.as_deref().map(TimeZone::get).transpose();
         zone.map_err(|error| part.fault(format!("the overlay's time zone: {error}")))
     }
+}
+
+/// How many jobs a source runs at once: what the manifest says, one where it says nothing that
+/// is a number.
+fn jobs_at_once(most: &Json, config: &Json, now: Timestamp) -> usize {
+    let number = match most.as_str() {
+        None => most.as_u64(),
+        Some(text) => InterpolatedString::new(text, &Value::empty_dict()).ok().and_then(|text| {
+            text.text(&Context::new(Value::from(config), now)).ok()?.trim().parse().ok()
+        }),
+    };
+    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(1)
 }
 
 /// A source with a configuration: its streams can be read.
@@ -173,6 +187,7 @@ impl Source {
         let (http, clock) = (Arc::clone(&runtime.http), Arc::clone(&runtime.clock));
         let shared = Arc::new(Shared {
             caller: Caller::new(http, clock, timeout, max_body).keeping(hosting.grants),
+            jobs: Slots::new(jobs_at_once(&manifest.most_jobs(), config, runtime.now)),
             overlay: overlay.clone(),
             config: Value::from(config),
             rules,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
 use model::{StreamName, Timestamp, Window};
-use request::component::Faults;
 use request::decoder::{Decoder, Paging};
 use request::requester::Options;
 use request::value::{Selection, Value};
@@ -19,7 +18,7 @@ use crate::paginator::Paginator;
 use crate::part::{BuildError, Part};
 use crate::partition_router::{Router, slice_value};
 use crate::record_selector::{Extractor, Selector};
-use crate::retriever::{Fetcher, PageReader, Span};
+use crate::retriever::{Fetcher, Job, PageReader, Span, job};
 use crate::run::{Event, PartitionWalk, StreamRun};
 use crate::schema::{self, Schema};
 use crate::slice::{Partition, Position, Slice};
@@ -49,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) schema: Schema,
     /// What reads the stream once it has a state.
     pub(crate) delegated: Option<Delegated>,
+    /// What must be done before there is anything to read.
+    pub(crate) job: Option<Box<Job>>,
     /// Parts of a body that the paginator reads.
     pub(crate) response_reads: Option<Selection>,
     /// Slice and partition options go with the first page only.
@@ -97,23 +98,28 @@ impl Core {
             None => Ok(None),
         };
         let parent = |part: &Part<'_>| Self::build(part, shared);
-        let paginator = match retriever.child("paginator") {
+        let job = Job::build(&retriever, &name, shared)?;
+        let (requester, paginator) = match &job {
+            Some(_) => ("download_requester", "download_paginator"),
+            None => ("requester", "paginator"),
+        };
+        let paginator = match retriever.child(paginator) {
             Some(paginator) => Paginator::build(&paginator, &context)?,
             None => Paginator::none(),
         };
-        let faults = Faults::default();
-        let decoder = retriever.child("decoder").map(|part| part.component(&faults));
-        let decoder = decoder.as_ref().map(Decoder::build).unwrap_or_default();
-        if let Some(fault) = faults.take().into_iter().next() {
-            return Err(fault.into());
-        }
-        let client_side = cursor.as_ref().is_some_and(|cursor| cursor.client_side);
+        let client_side = job.is_none() && cursor.as_ref().is_some_and(|c| c.client_side);
         let selector = retriever.needed("record_selector")?;
-        let extractor = Extractor::build(&selector.needed("extractor")?, &context)?;
+        let (decoder, extractor) = if job.is_some() {
+            job::download(&retriever, &context)?
+        } else {
+            let extractor = Extractor::build(&selector.needed("extractor")?, &context)?;
+            (job::decoder(&retriever, "decoder")?, extractor)
+        };
         fits(&decoder, &paginator, &extractor).map_err(|message| retriever.fault(message))?;
         Ok(Self {
             router: Router::build(&retriever, &context, &parent)?,
-            fetcher: Fetcher::build(&retriever, shared)?,
+            fetcher: Fetcher::build(&retriever.needed(requester)?, shared)?,
+            job: job.map(Box::new),
             selector: Selector::build(part, &selector, extractor, client_side, &context)?,
             decoder,
             schema: Schema::build(part, shared)?,
@@ -148,8 +154,11 @@ impl Core {
         slice_value(&slice.partition, &bounds)
     }
 
-    /// What a request carries of its slice.
+    /// What a request carries of its slice; what a job makes is of the slice as a whole.
     pub(crate) fn inject(&self, slice: &Value, options: &mut Options) {
+        if self.job.is_some() {
+            return;
+        }
         if let Some(router) = &self.router {
             router.inject(slice, options);
         }
@@ -170,12 +179,14 @@ impl Core {
 
     /// Whether records outside the time to be read are dropped here.
     pub(crate) fn filters_by_cursor(&self) -> bool {
-        self.cursor.as_ref().is_some_and(|cursor| cursor.client_side || cursor.data_feed)
+        let cursor = self.cursor.as_ref().filter(|_| self.job.is_none());
+        cursor.is_some_and(|cursor| cursor.client_side || cursor.data_feed)
     }
 
     /// Whether pages come newest first, so that known records end the walk.
     pub(crate) fn is_feed(&self) -> bool {
-        self.cursor.as_ref().is_some_and(|cursor| cursor.data_feed)
+        let cursor = self.cursor.as_ref().filter(|_| self.job.is_none());
+        cursor.is_some_and(|cursor| cursor.data_feed)
     }
 
     /// One slice of a partition and a window.

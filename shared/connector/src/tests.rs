@@ -3,6 +3,7 @@
 mod answers;
 mod control;
 mod fake;
+mod jobs;
 mod partitions;
 mod worlds;
 

@@ -3,6 +3,7 @@
 mod compression;
 mod csv;
 mod encoding;
+mod file;
 mod json;
 mod xml;
 
@@ -12,6 +13,7 @@ use model::{Classify, Retry};
 use crate::component::Component;
 use crate::value::Value;
 use csv::Csv;
+pub use file::Cells;
 
 /// A body that cannot be decoded. It says where, never what stands there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +108,8 @@ pub enum Decoder {
     Zip(Parser),
     /// One value after the other.
     Parsed(Parser),
+    /// A table of any size, packed or not; what a `ResponseToFileExtractor` reads.
+    File(Cells),
 }
 
 /// How the values of a text, or of an unpacked file, stand in it.
@@ -168,13 +172,14 @@ impl Decoder {
         match self {
             Self::Json | Self::Xml => Paging::Reads,
             Self::Parsed(Parser::Gzip(inner)) if **inner == Parser::Json => Paging::Blind,
+            Self::File(_) => Paging::Blind,
             Self::Lines | Self::Zip(_) | Self::Parsed(_) => Paging::None,
         }
     }
 
     /// Whether the answer is read once, from its beginning to its end.
     pub fn streams(&self) -> bool {
-        matches!(self, Self::Lines | Self::Parsed(_))
+        matches!(self, Self::Lines | Self::Parsed(_) | Self::File(_))
     }
 
     /// The name of the component.
@@ -184,6 +189,7 @@ impl Decoder {
             Self::Lines => "IterableDecoder",
             Self::Xml => "XmlDecoder",
             Self::Zip(_) => "ZipfileDecoder",
+            Self::File(_) => "ResponseToFileExtractor",
             Self::Parsed(Parser::JsonLines) => "JsonlDecoder",
             Self::Parsed(Parser::JsonItems(_)) => "JsonItemsDecoder",
             Self::Parsed(Parser::Csv(_)) => "CsvDecoder",
@@ -222,6 +228,7 @@ impl Decoder {
                 })))
             }
             Self::Parsed(parser) => parser.values(body, limit),
+            Self::File(cells) => cells.rows(body, limit),
         }
     }
 }

@@ -55,6 +55,8 @@ const DECODERS: &[&str] = &[
     "GzipDecoder",
     "ZipfileDecoder",
 ];
+const RETRIEVERS: &[&str] = &["SimpleRetriever", "AsyncRetriever"];
+const PAGINATORS: &[&str] = &["DefaultPaginator", "NoPagination"];
 const EXTRACTORS: &[&str] = &["DpathExtractor", "CombinedExtractor"];
 /// Decoders of what another one unpacked.
 const PARSERS: &[&str] =
@@ -96,7 +98,7 @@ pub(super) const KINDS: &[Kind] = &[
         "DeclarativeStream",
         &["retriever"],
         &[
-            ("retriever", &["SimpleRetriever"]),
+            ("retriever", RETRIEVERS),
             ("incremental_sync", &["DatetimeBasedCursor"]),
             (
                 "schema_loader",
@@ -127,7 +129,7 @@ pub(super) const KINDS: &[Kind] = &[
     kind(
         "HttpComponentsResolver",
         &["retriever", "components_mapping"],
-        &[("retriever", &["SimpleRetriever"]), ("components_mapping", MAPPING)],
+        &[("retriever", RETRIEVERS), ("components_mapping", MAPPING)],
     ),
     kind(
         "ConfigComponentsResolver",
@@ -148,7 +150,7 @@ pub(super) const KINDS: &[Kind] = &[
         "DynamicSchemaLoader",
         &["retriever", "schema_type_identifier"],
         &[
-            ("retriever", &["SimpleRetriever"]),
+            ("retriever", RETRIEVERS),
             ("schema_filter", &["RecordFilter"]),
             ("schema_transformations", TRANSFORMATIONS),
             ("schema_type_identifier", &["SchemaTypeIdentifier"]),
@@ -163,7 +165,7 @@ pub(super) const KINDS: &[Kind] = &[
         &[
             ("requester", &["HttpRequester"]),
             ("record_selector", &["RecordSelector"]),
-            ("paginator", &["DefaultPaginator", "NoPagination"]),
+            ("paginator", PAGINATORS),
             ("partition_router", ROUTERS),
             ("decoder", DECODERS),
             ("pagination_reset", &[]),
@@ -171,6 +173,39 @@ pub(super) const KINDS: &[Kind] = &[
             ("request_window_splitting", &[]),
         ],
     ),
+    kind(
+        "AsyncRetriever",
+        &[
+            "record_selector",
+            "status_mapping",
+            "creation_requester",
+            "polling_requester",
+            "download_requester",
+            "status_extractor",
+        ],
+        &[
+            ("record_selector", &["RecordSelector"]),
+            ("status_mapping", &["AsyncJobStatusMap"]),
+            ("status_extractor", EXTRACTORS),
+            ("download_target_extractor", EXTRACTORS),
+            (
+                "download_extractor",
+                &["DpathExtractor", "CombinedExtractor", "ResponseToFileExtractor"],
+            ),
+            ("creation_requester", &["HttpRequester"]),
+            ("polling_requester", &["HttpRequester"]),
+            ("download_target_requester", &["HttpRequester"]),
+            ("download_requester", &["HttpRequester"]),
+            ("abort_requester", &["HttpRequester"]),
+            ("delete_requester", &["HttpRequester"]),
+            ("download_paginator", PAGINATORS),
+            ("partition_router", ROUTERS),
+            ("decoder", DECODERS),
+            ("download_decoder", DECODERS),
+        ],
+    ),
+    kind("AsyncJobStatusMap", &["running", "completed", "failed", "timeout"], &[]),
+    kind("ResponseToFileExtractor", &[], &[]),
     kind("JsonDecoder", &[], &[]),
     kind("JsonlDecoder", &[], &[]),
     kind("JsonItemsDecoder", &["items_path"], &[]),

@@ -38,9 +38,9 @@ pub(super) struct Answer {
 }
 
 impl Fetcher {
-    pub(crate) fn build(retriever: &Part<'_>, shared: &Shared) -> Result<Self, BuildError> {
+    pub(crate) fn build(requester: &Part<'_>, shared: &Shared) -> Result<Self, BuildError> {
         let faults = Faults::default();
-        let requester = Requester::build(&retriever.needed("requester")?.component(&faults));
+        let requester = Requester::build(&requester.component(&faults));
         if let Some(fault) = faults.take().into_iter().next() {
             return Err(fault.into());
         }
@@ -243,7 +243,12 @@ fn digest(request: &Request) -> u64 {
 }
 
 /// Waits, unless that takes longer than this caller waits: then it is told how long.
-async fn pause(runtime: &Runtime, wait: Duration, at: &At, message: String) -> Result<(), Error> {
+pub(super) async fn pause(
+    runtime: &Runtime,
+    wait: Duration,
+    at: &At,
+    message: String,
+) -> Result<(), Error> {
     let wait = runtime.max_backoff.map_or(wait, |most| wait.min(most));
     if runtime.max_wait.is_some_and(|most| wait > most) {
         return Err(Error::Wait { at: at.clone(), message, wait });

@@ -163,6 +163,11 @@ impl Content {
             return Err(shape(format!("expected records, found {}", record.type_name())));
         }
         self.count += 1;
+        if core.job.is_some() {
+            // What pages a job's results have does not depend on what is made of its records.
+            self.passed += 1;
+            self.last = Last::Value(record.clone());
+        }
         let feed = core.is_feed();
         let place =
             |record: &Value| core.cursor.as_ref().and_then(|c| c.parse(record.get(&c.field)?));
@@ -173,7 +178,7 @@ impl Content {
             .map_err(|e| shape(e.to_string()))?;
         let Some(record) = record else { return Ok(0) };
         let is_inside = inside(&record);
-        self.passed += 1;
+        self.passed += u64::from(core.job.is_none());
         self.known = feed && !is_inside;
         let mut size = 0;
         if !feed || is_inside {
@@ -183,7 +188,9 @@ impl Content {
             let moment = place(&record);
             self.records.push(Record { raw: raw.into(), cursor: moment.map(instant), moment });
         }
-        self.last = Last::Value(record);
+        if core.job.is_none() {
+            self.last = Last::Value(record);
+        }
         Ok(size)
     }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Cursor, Read};
 
 use bytes::{Buf, Bytes};
-use flate2::bufread::GzDecoder;
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 use zip::ZipArchive;
 
 use super::DecodeError;
@@ -33,6 +33,25 @@ pub(super) fn gunzip(body: &Bytes, limit: u64) -> Result<Bytes, DecodeError> {
         if rest.get_ref().is_empty() {
             return Ok(out.into());
         }
+    }
+}
+
+/// Unpacks a gzip or zlib body; none for one that is neither.
+pub(super) fn inflate(body: &Bytes, limit: u64) -> Result<Option<Bytes>, DecodeError> {
+    if body.starts_with(&MAGIC) {
+        return gunzip(body, limit).map(Some);
+    }
+    let zlib = matches!(body.as_ref(), [low @ 0x78, high, ..]
+        if (u16::from(*low) * 256 + u16::from(*high)).is_multiple_of(31));
+    let mut out = Vec::new();
+    if !zlib {
+        return Ok(None);
+    }
+    match read_some(ZlibDecoder::new(body.as_ref()), limit, limit, &mut out) {
+        Ok(()) => Ok(Some(out.into())),
+        // A text may begin like this, too.
+        Err(DecodeError::Packed(_)) if out.is_empty() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

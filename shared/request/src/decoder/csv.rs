@@ -1,10 +1,9 @@
 //! `CsvDecoder`: the rows of a table, as Python's `csv.DictReader` gives them.
 
 use std::io::Cursor;
-use std::sync::Arc;
 
 use bytes::Bytes;
-use csv::{ReaderBuilder, StringRecord};
+use csv::{ReaderBuilder, StringRecord, StringRecordsIntoIter};
 
 use super::{DecodeError, Values, encoding};
 use crate::component::Component;
@@ -37,25 +36,14 @@ impl Csv {
         }
     }
 
-    /// The rows. A table that ends within quotation marks was cut off, and is refused.
+    /// The rows, as mappings.
     pub(super) fn rows(&self, body: &Bytes) -> Result<Values<'_>, DecodeError> {
         let text = encoding::decode(body, &self.encoding)?;
-        // The reader takes one mark away; Python leaves it with the first name.
-        let text = format!("\u{feff}{text}\n{END}").replace("\r\n", "\n").replace('\r', "\n");
-        let nameless = text.starts_with("\u{feff}\n");
-        let mut reader = ReaderBuilder::new()
-            .delimiter(self.delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(Cursor::new(text))
-            .into_records();
-        let header = if nameless { Some(StringRecord::new()) } else { next(&mut reader, 1)? };
-        let header: Arc<[Key]> = header.iter().flatten().map(Key::from).collect();
-        if header.len() > MAX_COLUMNS {
-            let reason = format!("more than {MAX_COLUMNS} columns");
-            return Err(DecodeError::Row { row: 1, reason });
-        }
-        let rows = (2..).map_while(move |row| next(&mut reader, row).transpose());
+        let nameless = text.starts_with(['\n', '\r']);
+        let mut table = Table::new(&text, self.delimiter);
+        let header = if nameless { None } else { table.next()? };
+        let header: Vec<Key> = header.iter().flatten().map(Key::from).collect();
+        let rows = std::iter::from_fn(move || table.next().transpose());
         Ok(Box::new(rows.map(move |row| row.map(|row| self.value(&header, &row)))))
     }
 
@@ -79,17 +67,53 @@ impl Csv {
     }
 }
 
-/// The next row; none after the last one.
-fn next(
-    rows: &mut impl Iterator<Item = Result<StringRecord, csv::Error>>,
+/// The rows of a text, as lists of cells. A text that ends within quotation marks was cut off,
+/// and is refused.
+pub(super) struct Table {
+    rows: StringRecordsIntoIter<Cursor<String>>,
     row: u64,
-) -> Result<Option<StringRecord>, DecodeError> {
-    let fault = |row, reason: &str| DecodeError::Row { row, reason: reason.to_owned() };
-    match rows.next() {
-        None => Err(fault(row.saturating_sub(1), "the table ends within quotation marks")),
-        Some(Err(_)) => Err(fault(row, "it cannot be read")),
-        Some(Ok(cells)) if cells.len() == 1 && cells.get(0) == Some(END) => Ok(None),
-        Some(Ok(cells)) => Ok(Some(cells)),
+    ended: bool,
+}
+
+impl Table {
+    pub(super) fn new(text: &str, delimiter: u8) -> Self {
+        // The reader takes one mark away; Python leaves it with the first name.
+        let text = format!("\u{feff}{text}\n{END}").replace("\r\n", "\n").replace('\r', "\n");
+        let rows = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(Cursor::new(text))
+            .into_records();
+        Self { rows, row: 0, ended: false }
+    }
+
+    /// Number of the row that was read last, from 1.
+    pub(super) fn row(&self) -> u64 {
+        self.row
+    }
+
+    /// The next row that is not blank; none after the last one.
+    pub(super) fn next(&mut self) -> Result<Option<StringRecord>, DecodeError> {
+        let fault = |row, reason: String| DecodeError::Row { row, reason };
+        if self.ended {
+            return Ok(None);
+        }
+        let Some(row) = self.rows.next() else {
+            return Err(fault(self.row, "the table ends within quotation marks".to_owned()));
+        };
+        self.row += 1;
+        match row {
+            Err(_) => Err(fault(self.row, "it cannot be read".to_owned())),
+            Ok(cells) if cells.len() == 1 && cells.get(0) == Some(END) => {
+                self.ended = true;
+                Ok(None)
+            }
+            Ok(cells) if cells.len() > MAX_COLUMNS => {
+                Err(fault(self.row, format!("more than {MAX_COLUMNS} columns")))
+            }
+            Ok(cells) => Ok(Some(cells)),
+        }
     }
 }
 

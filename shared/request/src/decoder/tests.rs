@@ -121,6 +121,25 @@ fn a_table_that_ends_within_quotation_marks_or_is_no_text_is_refused() {
 }
 
 #[test]
+fn a_table_in_a_file_is_read_as_pandas_reads_it() {
+    let body = "a,b,a,\n1,NA,,\"NULL\"\n\n2\n";
+    let read = [
+        r#"{"a":"1","b":null,"a.1":null,"Unnamed: 3":null}"#,
+        r#"{"a":"2","b":null,"a.1":null,"Unnamed: 3":null}"#,
+    ];
+    check(&Decoder::File(Cells::Words), body, &read);
+    check(&Decoder::File(Cells::Words), gzip(body.as_bytes()), &read);
+    check(&Decoder::File(Cells::Words), body.replace('1', "\u{0}1"), &read);
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), Compression::default());
+    zlib.write_all(body.as_bytes()).unwrap();
+    check(&Decoder::File(Cells::Words), zlib.finish().unwrap(), &read);
+    let kept = r#"{"a":"1","b":"NA","a.1":null,"Unnamed: 3":"NULL"}"#;
+    check(&Decoder::File(Cells::Kept), body, &[kept, read[1]]);
+    check(&Decoder::File(Cells::Kept), "", &[]);
+    assert!(values(&Decoder::File(Cells::Kept), b"a,b\n1,2,3\n").is_err());
+}
+
+#[test]
 fn documents_are_mappings() {
     let xml = decoder(json!({"type": "XmlDecoder"}));
     check(

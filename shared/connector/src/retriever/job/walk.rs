@@ -1,0 +1,404 @@
+//! One slice's job: made, watched until it is done, made again where it failed, cleared away.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::Timestamp;
+use request::error_handler::headers_value;
+use request::interpolation::Context;
+use request::requester::Options;
+use request::value::{Selection, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::slots::Slot;
+use super::{Job, Status};
+use crate::error::{At, Error};
+use crate::retriever::fetch::{Answer, pause};
+use crate::slice::{Position, PositionKind};
+use crate::stream::Core;
+
+/// Time between looks at a job.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Jobs that are made for one slice, the failed ones counted.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// Larger answers are not kept with a place: the job is made anew then.
+const MAX_KEPT: usize = 32 << 10;
+
+/// A slice's job, as far as it has come.
+#[derive(Debug)]
+pub(crate) struct JobWalk {
+    attempt: u32,
+    created: Option<Created>,
+    /// Room for it among the source's jobs, from before it is made until it is done.
+    slot: Option<Slot>,
+    /// How often it was looked at here.
+    looks: u64,
+    not_before: Option<Timestamp>,
+    finished: Option<Finished>,
+    /// Which of the targets is being downloaded.
+    target: usize,
+    /// Whether pages of it were read before: then another job will not do.
+    bound: bool,
+    ended: bool,
+    skipped: bool,
+}
+
+/// The answer that a job was made with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Created {
+    body: String,
+    headers: Vec<(String, String)>,
+    at: Timestamp,
+}
+
+/// A job that is done.
+#[derive(Debug)]
+struct Finished {
+    response: Value,
+    targets: Vec<Value>,
+}
+
+/// A place in a job's downloads, to go on from in another process.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    /// None when its answer is too large to be kept.
+    job: Option<Created>,
+    attempt: u32,
+    target: usize,
+    token: Json,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It is not done.
+    Waiting,
+    /// There is a target to be downloaded.
+    Ready,
+    /// There is nothing more to be downloaded.
+    Ended,
+}
+
+impl JobWalk {
+    /// From the start, or from a place; gives token and number of the page there, too.
+    pub(crate) fn new(from: Option<&Position>) -> (Self, Value, u64) {
+        let mut walk = Self {
+            attempt: 1,
+            created: None,
+            slot: None,
+            looks: 0,
+            not_before: None,
+            finished: None,
+            target: 0,
+            bound: false,
+            ended: false,
+            skipped: false,
+        };
+        let Some(position) = from.filter(|position| position.kind != PositionKind::First) else {
+            return (walk, Value::None, 0);
+        };
+        let place: Option<Place> = serde_json::from_value(position.token.clone()).ok();
+        let place = place.unwrap_or(Place { job: None, attempt: 1, target: 0, token: Json::Null });
+        walk.bound = place.target > 0 || !place.token.is_null() || place.job.is_none();
+        (walk.attempt, walk.target, walk.created) = (place.attempt, place.target, place.job);
+        (walk, Value::from(&place.token), position.page)
+    }
+
+    /// Whether the source had nothing to make.
+    pub(crate) fn skipped(&self) -> bool {
+        self.skipped
+    }
+
+    /// Takes the job one step further: one call, or one wait.
+    pub(crate) async fn advance(
+        &mut self,
+        core: &Core,
+        slice: &Value,
+        at: &At,
+    ) -> Result<Step, Error> {
+        let Some(job) = &core.job else { return Ok(Step::Ready) };
+        if self.ended {
+            return Ok(Step::Ended);
+        }
+        if let Some(finished) = &self.finished {
+            if self.target < finished.targets.len() {
+                return Ok(Step::Ready);
+            }
+            self.ended = true;
+            self.clear(job.delete.as_ref(), slice, at).await;
+            return Ok(Step::Ended);
+        }
+        let most = core.shared.runtime.limits.max_pages;
+        if self.looks > most {
+            let message = format!("the job is not done after {most} looks");
+            return Err(Error::Endless { at: at.clone(), message });
+        }
+        match self.created.clone() {
+            Some(created) => self.look(job, core, (&created, slice), at).await,
+            None => self.create(job, core, slice, at).await,
+        }
+    }
+
+    /// Goes on to the next target.
+    pub(crate) fn next_target(&mut self) {
+        self.target += 1;
+        self.bound = true;
+    }
+
+    /// Whether there is a target after the present one.
+    pub(crate) fn has_more(&self) -> bool {
+        let targets = self.finished.as_ref().map_or(0, |finished| finished.targets.len());
+        self.target + 1 < targets
+    }
+
+    /// What templates see of the job, besides the slice.
+    pub(crate) fn names<'c>(&self, context: Context<'c>, slice: &Value) -> Context<'c> {
+        let mut names = self.creation();
+        if let Some(finished) = &self.finished {
+            let target = finished.targets.get(self.target).cloned().unwrap_or_default();
+            names.push(("download_target", target));
+            names.push(("polling_response", finished.response.clone()));
+        }
+        scoped(context, slice, &names)
+    }
+
+    /// The place of a page of a target: the present one, or so many after it.
+    pub(crate) fn position(&self, token: &Value, page: u64, after: usize) -> Position {
+        let target = self.target + after;
+        if self.created.is_none() {
+            return Position::FIRST;
+        }
+        let job = self.created.clone().filter(|created| created.body.len() <= MAX_KEPT);
+        let place = Place { job, attempt: self.attempt, target, token: token.to_json() };
+        let token = serde_json::to_value(place).unwrap_or_default();
+        Position { kind: PositionKind::Cursor, token, page }
+    }
+
+    fn creation(&self) -> Vec<(&'static str, Value)> {
+        let value = self.created.as_ref().and_then(Created::value);
+        value.into_iter().map(|value| ("creation_response", value)).collect()
+    }
+
+    async fn create(
+        &mut self,
+        job: &Job,
+        core: &Core,
+        slice: &Value,
+        at: &At,
+    ) -> Result<Step, Error> {
+        let runtime = &core.shared.runtime;
+        if self.bound {
+            let message = "the job that pages were read of is gone".to_owned();
+            return Err(Error::Refused { at: at.clone(), message, configuration: false });
+        }
+        let early = self.not_before.is_some_and(|instant| runtime.clock.now() < instant);
+        if !early && self.slot.is_none() {
+            self.slot = core.shared.jobs.take();
+        }
+        if early || self.slot.is_none() {
+            self.wait(core, at).await?;
+            return Ok(Step::Waiting);
+        }
+        let created = match call(&job.creation, slice, &[], at).await {
+            Ok(answer) => Created::of(&answer, at),
+            Err(error) => Err(error),
+        };
+        match created {
+            Ok(created) => self.created = Some(created),
+            Err(error) if self.attempt < MAX_ATTEMPTS && may_be_made(&error) => {
+                tracing::warn!(stream = at.stream, %error, "no job; there will be another try");
+                self.attempt += 1;
+                self.wait(core, at).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(Step::Waiting)
+    }
+
+    async fn look(
+        &mut self,
+        job: &Job,
+        core: &Core,
+        (created, slice): (&Created, &Value),
+        at: &At,
+    ) -> Result<Step, Error> {
+        if self.looks > 0 {
+            self.wait(core, at).await?;
+        }
+        self.looks += 1;
+        let age = core.shared.runtime.clock.now().duration_since(created.at).unsigned_abs();
+        if age > job.timeout {
+            return self
+                .again(job, core, (Status::Overdue, "it was not done in time", slice), at)
+                .await;
+        }
+        let answer = call(&job.polling, slice, &self.creation(), at).await?;
+        let word = extracted(&job.polling, &answer, at)?.into_iter().next().unwrap_or_default();
+        let word = word.to_string();
+        let Some(status) = job.statuses.get(&word).copied() else {
+            let message = format!("the job's status `{word}` is not in `status_mapping`");
+            return Err(Error::Shape { at: at.clone(), message });
+        };
+        match status {
+            Status::Running => return Ok(Step::Waiting),
+            Status::Failed | Status::TimedOut | Status::Overdue => {
+                return self.again(job, core, (status, &word, slice), at).await;
+            }
+            Status::Skipped => (self.skipped, self.ended) = (true, true),
+            Status::Completed => {
+                let response = response(&answer.body, &answer.headers);
+                let response = response.ok_or_else(|| no_object(at))?;
+                let targets = self.targets(job, &response, &answer, at).await?;
+                self.finished = Some(Finished { response, targets });
+            }
+        }
+        self.slot = None;
+        Ok(if self.skipped { Step::Ended } else { Step::Waiting })
+    }
+
+    async fn targets(
+        &self,
+        job: &Job,
+        response: &Value,
+        answer: &Answer,
+        at: &At,
+    ) -> Result<Vec<Value>, Error> {
+        let Some(targets) = &job.targets else { return Ok(vec![Value::from("")]) };
+        if !targets.asks {
+            return extracted(&targets.core, answer, at);
+        }
+        let names = [("polling_response", response.clone())];
+        let nowhere = Value::empty_dict();
+        let answer = call(&targets.core, &nowhere, &names, at).await?;
+        extracted(&targets.core, &answer, at)
+    }
+
+    /// Another job instead of one that failed. As in the reference, one that is overdue is left
+    /// alone as long as another one may be made.
+    async fn again(
+        &mut self,
+        job: &Job,
+        core: &Core,
+        (status, word, slice): (Status, &str, &Value),
+        at: &At,
+    ) -> Result<Step, Error> {
+        let last = self.attempt >= MAX_ATTEMPTS;
+        if status == Status::TimedOut || (status == Status::Overdue && last) {
+            self.clear(job.abort.as_ref(), slice, at).await;
+        }
+        if last {
+            let message = format!("the job has failed: {word}");
+            return Err(Error::Exhausted { at: at.clone(), message, attempts: self.attempt });
+        }
+        self.attempt += 1;
+        (self.created, self.looks) = (None, 0);
+        self.wait(core, at).await?;
+        let now = core.shared.runtime.clock.now();
+        let rest = job.rest.filter(|_| status == Status::Failed);
+        self.not_before = rest.and_then(|rest| now.checked_add(rest).ok());
+        Ok(Step::Waiting)
+    }
+
+    /// Aborts or deletes the job. What is left behind at the source costs no record.
+    async fn clear(&self, core: Option<&Core>, slice: &Value, at: &At) {
+        let Some(core) = core else { return };
+        if let Err(error) = call(core, slice, &self.creation(), at).await {
+            tracing::warn!(stream = at.stream, %error, "a job is left behind at the source");
+        }
+    }
+
+    async fn wait(&self, core: &Core, at: &At) -> Result<(), Error> {
+        pause(&core.shared.runtime, INTERVAL, at, "the job is not done".to_owned()).await
+    }
+}
+
+impl Created {
+    fn of(answer: &Answer, at: &At) -> Result<Self, Error> {
+        let secret = |name: &str| name.eq_ignore_ascii_case("set-cookie");
+        let headers = answer.headers.iter().filter(|(name, _)| !secret(name)).cloned().collect();
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        let created = Self { body, headers, at: answer.started };
+        created.value().is_some().then_some(created).ok_or_else(|| no_object(at))
+    }
+
+    fn value(&self) -> Option<Value> {
+        response(self.body.as_bytes(), &self.headers)
+    }
+}
+
+/// An answer as templates see it: its fields, and its headers where no field is called so.
+fn response(body: &[u8], headers: &[(String, String)]) -> Option<Value> {
+    let mut value = Value::from_json(body).ok()?;
+    let dict = value.as_dict_mut()?;
+    if !dict.contains("headers") {
+        dict.insert("headers", headers_value(headers, Some(&Selection::All)));
+    }
+    Some(value)
+}
+
+fn no_object(at: &At) -> Error {
+    let message = "the answer about a job is no JSON object".to_owned();
+    Error::Shape { at: at.clone(), message }
+}
+
+/// Whether a job that could not be made may be made the next time.
+fn may_be_made(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Refused { configuration: false, .. }
+            | Error::Exhausted { .. }
+            | Error::Http { .. }
+            | Error::Shape { .. }
+    )
+}
+
+/// Makes a call about a job.
+async fn call(
+    core: &Core,
+    slice: &Value,
+    names: &[(&'static str, Value)],
+    at: &At,
+) -> Result<Answer, Error> {
+    let base = core.shared.context();
+    let context = scoped(Context::within(&base), slice, names);
+    let options = (Options::default(), None);
+    let answer = core.fetch(&context, options, at, &mut HashSet::new()).await?;
+    if answer.has_records {
+        return Ok(answer);
+    }
+    let message = "the source answers with a failure".to_owned();
+    Err(Error::Refused { at: at.clone(), message, configuration: false })
+}
+
+/// What an extractor finds in an answer.
+fn extracted(core: &Core, answer: &Answer, at: &At) -> Result<Vec<Value>, Error> {
+    let mut records = Vec::new();
+    core.extract(answer, at, &mut |_, found| {
+        records.extend(found.records);
+        Ok(())
+    })?;
+    Ok(records)
+}
+
+/// Adds names, and the same as extra fields of the slice.
+fn scoped<'c>(context: Context<'c>, slice: &Value, names: &[(&'static str, Value)]) -> Context<'c> {
+    let mut slice = slice.clone();
+    if let Value::Object(object) = &mut slice {
+        let object = Arc::make_mut(object);
+        for (attribute, fields) in &mut object.attributes {
+            if *attribute == "extra_fields"
+                && let Some(fields) = fields.as_dict_mut()
+            {
+                for (name, value) in names {
+                    fields.insert(*name, value.clone());
+                }
+            }
+        }
+    }
+    let context = context.with("stream_slice", slice).with("next_page_token", Value::None);
+    names.iter().fold(context, |context, (name, value)| context.with(name, value.clone()))
+}
