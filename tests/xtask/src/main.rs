@@ -55,6 +55,8 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Loads every manifest in `HEADWATER_ORACLE` for `spec` and `discover`, and times it.
+    Load,
 }
 
 fn perform(task: Task) -> Result<(), Fault> {
@@ -70,6 +72,7 @@ fn perform(task: Task) -> Result<(), Fault> {
         }
         Task::Interchange => tasks::interchange(),
         Task::Trino { seed } => tasks::trino(seed),
+        Task::Load => tasks::load(),
     }
 }
 

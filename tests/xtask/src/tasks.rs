@@ -10,7 +10,7 @@ mod trino;
 
 pub use aws::{down, up};
 pub use kill::kill;
-pub use oracle::{Selection, Share, interchange, oracle};
+pub use oracle::{Selection, Share, interchange, load, oracle};
 pub use prove::prove;
 pub use test::test;
 pub use trino::trino;

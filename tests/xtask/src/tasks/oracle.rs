@@ -40,6 +40,9 @@ const SPREAD: usize = 6;
 /// Least share of manifests, in percent, that must equal the reference.
 const LEAST: usize = 97;
 
+/// Most CPU seconds for `spec` and `discover` of every manifest, each in a process of its own.
+const LOADING: &str = "5";
+
 /// Compares; a fault when fewer pass than must, and when one that differs is not among the known
 /// gaps of `ARCHITECTURE.md`.
 pub fn oracle(selection: &Selection) -> Result<(), Fault> {
@@ -76,6 +79,15 @@ pub fn interchange() -> Result<(), Fault> {
     let mut exchange = Command::new(cache().join("venv").join("bin").join("python"));
     exchange.arg(root().join("tests").join("reference").join("interchange.py"));
     run(exchange.arg(cache()).arg(reading(&headwater)))
+}
+
+/// Loads every manifest of the folder, for `spec` and for `discover`: each is read, or refused with
+/// its place, and all of them within `LOADING`.
+pub fn load() -> Result<(), Fault> {
+    let folder = folder()?;
+    let mut load = Command::new("python3");
+    load.arg(root().join("bench").join("load.py")).arg(folder);
+    run(load.arg(built(Share::All)?).arg(LOADING))
 }
 
 fn folder() -> Result<PathBuf, Fault> {

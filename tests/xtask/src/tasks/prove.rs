@@ -1,7 +1,7 @@
 //! `cargo xtask prove`: what takes too long for every change.
 
 use super::kill::kill;
-use super::oracle::{FOLDER, Selection, interchange, oracle};
+use super::oracle::{FOLDER, Selection, interchange, load, oracle};
 use super::steps::Steps;
 use super::trino::trino;
 use crate::Fault;
@@ -23,6 +23,7 @@ pub fn prove() -> Result<(), Fault> {
         steps.step("oracle", || oracle(&Selection::default()));
         steps.step("oracle, first answers faulty", || oracle(&faults));
         steps.step("states to and from the reference", interchange);
+        steps.step("loading of all manifests", load);
     }
     steps.step("kills", || kill(ROUNDS, None));
     steps.step("views on Trino", || trino(None));
