@@ -43,6 +43,14 @@ impl Path {
         !self.0.iter().any(|segment| segment.contains(['*', '?', '[']))
     }
 
+    /// The path of a field beside the one that this leads to.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let mut segments = self.0.clone();
+        segments.pop();
+        segments.push(name.to_owned());
+        Self(segments)
+    }
+
     /// The one value at the path.
     pub(crate) fn get<'v>(&self, value: &'v Value) -> Result<Option<&'v Value>, PathError> {
         let found = self.values(value);

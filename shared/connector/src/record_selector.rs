@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use crate::dpath::PathError;
 use crate::part::{BuildError, Part};
 use crate::transformation::{TransformError, Transformation};
+pub(crate) use expander::Lists;
 pub(crate) use extractor::{Extracted, Extractor};
 
 /// Finds, filters and changes the records of a page.

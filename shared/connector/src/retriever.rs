@@ -3,6 +3,7 @@
 mod fetch;
 mod headers;
 pub(crate) mod job;
+mod lists;
 mod page;
 mod rules;
 
@@ -219,7 +220,8 @@ impl PageReader {
         let context = context.with("next_page_token", page_token);
         let options = self.options(&token, &at)?;
         let path = core.paginator.path(&token);
-        let answer = core.fetch(&context, (options, path), &at, &mut self.asked).await?;
+        let mut answer = core.fetch(&context, (options, path), &at, &mut self.asked).await?;
+        core.complete(&mut answer, &at).await?;
         self.page(&answer, &context, (token, number), &at).map(Some)
     }
 

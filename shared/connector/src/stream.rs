@@ -110,9 +110,9 @@ impl Core {
         let client_side = job.is_none() && cursor.as_ref().is_some_and(|c| c.client_side);
         let selector = retriever.needed("record_selector")?;
         let (decoder, extractor) = if job.is_some() {
-            job::download(&retriever, &context)?
+            job::download(&retriever, shared)?
         } else {
-            let extractor = Extractor::build(&selector.needed("extractor")?, &context)?;
+            let extractor = Extractor::build(&selector.needed("extractor")?, shared)?;
             (job::decoder(&retriever, "decoder")?, extractor)
         };
         fits(&decoder, &paginator, &extractor).map_err(|message| retriever.fault(message))?;

@@ -293,7 +293,10 @@ pub(super) const KINDS: &[Kind] = &[
     kind(
         "RecordExpander",
         &["expand_records_from_field"],
-        &[("parent_fields", &["ParentFieldPath"]), ("truncated_list_retriever", &[])],
+        &[
+            ("parent_fields", &["ParentFieldPath"]),
+            ("truncated_list_retriever", &["SimpleRetriever"]),
+        ],
     ),
     kind("ParentFieldPath", &["parent_path", "record_path"], &[]),
     kind("RecordFilter", &[], &[]),

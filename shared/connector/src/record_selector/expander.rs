@@ -1,13 +1,16 @@
 //! `RecordExpander`: records that stand in lists within other records.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use request::interpolation::Context;
 use request::value::{Dict, Value};
 
 use crate::dpath::{Path, PathError};
 use crate::part::{BuildError, Part};
+use crate::source::Shared;
+use crate::stream::Core;
 
 /// Makes records of the items of lists in a record.
 #[derive(Debug)]
@@ -20,9 +23,14 @@ pub(crate) struct Expander {
     emit_parent: bool,
     /// Where a record says that its list is not whole.
     truncated: Option<Path>,
+    /// What asks for the whole list then.
+    complete: Option<Arc<Core>>,
     /// Whether it was said that a list was not whole.
     told: AtomicBool,
 }
+
+/// Whole lists that were asked for, in the order of the records that hold a part of them.
+pub(crate) type Lists = Mutex<VecDeque<Vec<Value>>>;
 
 /// Records that cannot be found or expanded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,11 +50,16 @@ pub(crate) enum ExpandError {
 const MAX_ITEMS: usize = 1_000_000;
 
 impl Expander {
-    pub(crate) fn build(part: &Part<'_>, context: &Context<'_>) -> Result<Self, BuildError> {
-        if let Some(retriever) = part.child("truncated_list_retriever") {
-            return Err(retriever.fault("`truncated_list_retriever` is not supported".into()));
-        }
+    pub(crate) fn build(part: &Part<'_>, shared: &Arc<Shared>) -> Result<Self, BuildError> {
+        let context = &shared.context();
         let truncated = plain(part, "truncation_indicator_path", context)?;
+        let complete = part.child("truncated_list_retriever");
+        let complete =
+            complete.map(|retriever| complete_by(part, &retriever, shared)).transpose()?;
+        if complete.is_some() && truncated.is_none() {
+            let message = "`truncated_list_retriever` needs `truncation_indicator_path`";
+            return Err(part.fault(message.to_owned()));
+        }
         let parent_fields = part.children("parent_fields").into_iter().map(|field| {
             let path = |name| {
                 plain(&field, name, context)?
@@ -68,22 +81,34 @@ impl Expander {
                 }
             },
             truncated,
+            complete,
             told: AtomicBool::new(false),
         })
     }
 
     /// The records in a record.
-    pub(crate) fn expand(&self, parent: Value) -> Result<Vec<Value>, ExpandError> {
+    pub(crate) fn expand(&self, parent: Value, lists: &Lists) -> Result<Vec<Value>, ExpandError> {
         if parent.as_dict().is_none() || self.path.segments().is_empty() {
             return Ok(vec![parent]);
         }
-        let lists = self.path.values(&parent);
-        let items: Vec<&Value> =
-            lists.into_iter().filter_map(list).flat_map(|items| items.iter()).collect();
+        let found = self.path.values(&parent);
+        let mut items: Vec<&Value> =
+            found.into_iter().filter_map(list).flat_map(|items| items.iter()).collect();
+        let asked = self.complete.is_some() && self.is_truncated(&parent);
+        let whole = asked.then(|| lists.lock().unwrap_or_else(PoisonError::into_inner).pop_front());
+        let whole = whole.flatten().unwrap_or_default();
+        if asked {
+            self.tell_short(&parent, whole.len());
+        }
+        if !whole.is_empty() {
+            items = whole.iter().collect();
+        }
         if items.len() > MAX_ITEMS {
             return Err(ExpandError::TooMany { most: MAX_ITEMS });
         }
-        self.tell(&parent, items.len());
+        if !asked && self.is_truncated(&parent) {
+            self.tell(items.len());
+        }
         let base = self.merge_parent.then(|| self.path.without_lists(&parent));
         let expanded = items.into_iter().map(|item| self.item(&parent, base.as_ref(), item));
         let expanded = expanded.collect::<Result<Vec<_>, PathError>>()?;
@@ -123,15 +148,47 @@ impl Expander {
         Ok(record)
     }
 
+    /// What asks for lists that are not whole.
+    pub(crate) fn complete(&self) -> Option<&Arc<Core>> {
+        self.complete.as_ref()
+    }
+
+    /// Whether a record says that its list is not whole.
+    pub(crate) fn is_truncated(&self, parent: &Value) -> bool {
+        let flag = self.truncated.as_ref().and_then(|path| path.get(parent).ok().flatten());
+        flag.is_some_and(Value::is_truthy)
+    }
+
     /// Says once that a list is not whole.
-    fn tell(&self, parent: &Value, items: usize) {
-        let Some(path) = &self.truncated else { return };
-        let truncated = matches!(path.get(parent), Ok(Some(flag)) if flag.is_truthy());
-        if truncated && !self.told.swap(true, Ordering::Relaxed) {
-            let (list, flag) = (self.path.segments().join("."), path.segments().join("."));
-            tracing::warn!(items, "the list at {list} is not whole, as {flag} says");
+    fn tell(&self, items: usize) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            let list = self.path.segments().join(".");
+            tracing::warn!(items, "the list at {list} is not whole");
         }
     }
+
+    /// Says once that a list that was asked for is shorter than its record says.
+    fn tell_short(&self, parent: &Value, items: usize) {
+        let beside = self.truncated.as_ref().map(|path| path.beside("total_count"));
+        let total = beside.and_then(|path| path.get(parent).ok().flatten().cloned());
+        let total = total.and_then(|total| total.as_i64()).unwrap_or_default();
+        if i64::try_from(items).is_ok_and(|items| items < total) {
+            self.tell(items);
+        }
+    }
+}
+
+/// A retriever of whole lists.
+fn complete_by(
+    part: &Part<'_>,
+    retriever: &Part<'_>,
+    shared: &Arc<Shared>,
+) -> Result<Arc<Core>, BuildError> {
+    plain(part, "expand_records_from_field", &shared.context())?;
+    if retriever.child("partition_router").is_some() {
+        return Err(retriever.fault("`partition_router` cannot stand here".into()));
+    }
+    Core::of_retriever("record_expander_truncated_list", retriever, shared).map(Arc::new)
 }
 
 fn list(value: &Value) -> Option<&Arc<Vec<Value>>> {

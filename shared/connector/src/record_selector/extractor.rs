@@ -1,11 +1,13 @@
 //! Where in a body the records are: `DpathExtractor` and `CombinedExtractor`.
 
-use request::interpolation::Context;
 use request::value::Value;
 
-use super::expander::{ExpandError, Expander};
-use crate::dpath::Path;
+use std::sync::Arc;
+
+use super::expander::{ExpandError, Expander, Lists};
+use crate::dpath::{Path, PathError};
 use crate::part::{BuildError, Part};
+use crate::source::Shared;
 
 /// Finds the records of a body.
 #[derive(Debug)]
@@ -33,17 +35,22 @@ impl Default for Extractor {
 }
 
 impl Extractor {
-    pub(crate) fn build(part: &Part<'_>, context: &Context<'_>) -> Result<Self, BuildError> {
+    pub(crate) fn build(part: &Part<'_>, shared: &Arc<Shared>) -> Result<Self, BuildError> {
+        let context = &shared.context();
         if part.kind() != "CombinedExtractor" {
             let expander = part.child("record_expander");
             return Ok(Self::Dpath {
                 path: Path::new(part.texts_at("field_path", context)?),
-                expander: expander.map(|part| Expander::build(&part, context)).transpose()?,
+                expander: expander.map(|part| Expander::build(&part, shared)).transpose()?,
             });
         }
         let extractors = part.children("extractors");
-        let extractors = extractors.iter().map(|part| Self::build(part, context));
+        let extractors = extractors.iter().map(|part| Self::build(part, shared));
         let extractors = extractors.collect::<Result<Vec<_>, _>>()?;
+        if extractors.iter().any(|extractor| extractor.completes().is_some()) {
+            let message = "`truncated_list_retriever` cannot stand in a CombinedExtractor";
+            return Err(part.fault(message.to_owned()));
+        }
         if extractors.is_empty() {
             return Err(part.fault("`extractors` needs at least one".into()));
         }
@@ -65,6 +72,22 @@ impl Extractor {
         }
     }
 
+    /// What asks for lists that are not whole, where something does.
+    pub(crate) fn completes(&self) -> Option<&Expander> {
+        match self {
+            Self::Dpath { expander, .. } => expander.as_ref().filter(|e| e.complete().is_some()),
+            Self::Combined { .. } => None,
+        }
+    }
+
+    /// The records of a body before they are expanded.
+    pub(crate) fn parents(&self, body: &Value) -> Result<Vec<Value>, ExpandError> {
+        match self {
+            Self::Dpath { path, .. } => Ok(at_path(path, std::slice::from_ref(body))?),
+            Self::Combined { .. } => Ok(Vec::new()),
+        }
+    }
+
     /// Whether it wants all bodies of an answer at once.
     pub(crate) fn combines(&self) -> bool {
         matches!(self, Self::Combined { .. })
@@ -81,16 +104,27 @@ impl Extractor {
     }
 
     /// The records of bodies.
-    pub(crate) fn extract(&self, bodies: &[Value]) -> Result<Extracted, ExpandError> {
+    pub(crate) fn extract(
+        &self,
+        bodies: &[Value],
+        lists: &Lists,
+    ) -> Result<Extracted, ExpandError> {
         let (extractors, first_match, skip_empty) = match self {
-            Self::Dpath { path, expander } => return at_path(path, expander.as_ref(), bodies),
+            Self::Dpath { path, expander } => {
+                let mut records = at_path(path, bodies)?;
+                if let Some(expander) = expander {
+                    let items = records.into_iter().map(|record| expander.expand(record, lists));
+                    records = items.collect::<Result<Vec<_>, _>>()?.concat();
+                }
+                return Ok(Extracted { records, dropped: 0 });
+            }
             Self::Combined { extractors, first_match, skip_empty } => {
                 (extractors, *first_match, *skip_empty)
             }
         };
         let mut all = Extracted::default();
         for (i, extractor) in extractors.iter().enumerate() {
-            let mut found = extractor.extract(bodies)?;
+            let mut found = extractor.extract(bodies, lists)?;
             if skip_empty {
                 let before = found.records.len();
                 found.records.retain(Value::is_truthy);
@@ -111,11 +145,7 @@ impl Extractor {
     }
 }
 
-fn at_path(
-    path: &Path,
-    expander: Option<&Expander>,
-    bodies: &[Value],
-) -> Result<Extracted, ExpandError> {
+fn at_path(path: &Path, bodies: &[Value]) -> Result<Vec<Value>, PathError> {
     let mut records = Vec::new();
     for body in bodies {
         let found = if path.segments().is_empty() {
@@ -132,9 +162,5 @@ fn at_path(
             _ => {}
         }
     }
-    if let Some(expander) = expander {
-        let items = records.into_iter().map(|record| expander.expand(record));
-        records = items.collect::<Result<Vec<_>, _>>()?.concat();
-    }
-    Ok(Extracted { records, dropped: 0 })
+    Ok(records)
 }

@@ -16,6 +16,7 @@ use request::requester::{Options, Requester};
 use super::rules::Meaning;
 use crate::error::{At, Error};
 use crate::part::{BuildError, Part};
+use crate::record_selector::Lists;
 use crate::source::{Runtime, Shared};
 use crate::stream::Core;
 
@@ -35,6 +36,8 @@ pub(super) struct Answer {
     /// Whether the body is read at all.
     pub(super) has_records: bool,
     pub(super) started: Timestamp,
+    /// Whole lists of which it holds a part.
+    pub(super) lists: Lists,
 }
 
 impl Fetcher {
@@ -162,7 +165,13 @@ impl Core {
         let message = || format!("the source answers {}", response.status);
         let answer = |response: Response, has_records| {
             let Response { headers, body, .. } = response;
-            Ok(Judged::Answer(Answer { body, headers, has_records, started }))
+            Ok(Judged::Answer(Answer {
+                body,
+                headers,
+                has_records,
+                started,
+                lists: Lists::default(),
+            }))
         };
         match self.shared.rules.meaning(&response) {
             Some(Meaning::NotReady) => {

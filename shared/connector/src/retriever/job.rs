@@ -135,7 +135,7 @@ pub(crate) fn decoder(part: &Part<'_>, field: &str) -> Result<Decoder, BuildErro
 /// How downloads are read: by an extractor, or as tables whatever the decoder.
 pub(crate) fn download(
     part: &Part<'_>,
-    context: &Context<'_>,
+    shared: &Arc<Shared>,
 ) -> Result<(Decoder, Extractor), BuildError> {
     let decoder = decoder(part, "download_decoder")?;
     match part.child("download_extractor") {
@@ -145,7 +145,7 @@ pub(crate) fn download(
             let cells = if kept { Cells::Kept } else { Cells::Words };
             Ok((Decoder::File(cells), Extractor::default()))
         }
-        Some(extractor) => Ok((decoder, Extractor::build(&extractor, context)?)),
+        Some(extractor) => Ok((decoder, Extractor::build(&extractor, shared)?)),
     }
 }
 

@@ -243,6 +243,13 @@ impl Content {
     }
 }
 
+/// What a decoder takes of an answer.
+pub(super) fn encoded(answer: &Answer, limit: u64) -> Encoded<'_> {
+    let header = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("content-type");
+    let content_type = answer.headers.iter().find(header).map(|(_, value)| value.as_str());
+    Encoded { body: &answer.body, content_type, limit }
+}
+
 /// Takes bodies and what was found in them.
 type Visit<'v> = dyn FnMut(&[Value], Extracted) -> Result<(), Error> + 'v;
 
@@ -257,14 +264,14 @@ impl Core {
     ) -> Result<(), Error> {
         let shape = |message: String| Error::Shape { at: at.clone(), message };
         let undecoded = |error| undecoded(at, &error);
-        let header = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("content-type");
-        let content_type = answer.headers.iter().find(header).map(|(_, value)| value.as_str());
-        let limit = self.shared.runtime.limits.max_body;
-        let encoded = Encoded { body: &answer.body, content_type, limit };
+        let encoded = encoded(answer, self.shared.runtime.limits.max_body);
         let needs_list = self.shared.overlay.needs_list && self.decoder == Decoder::Json;
         let mut each = |bodies: &[Value]| {
-            let found =
-                self.selector.extractor().extract(bodies).map_err(|e| shape(e.to_string()))?;
+            let found = self
+                .selector
+                .extractor()
+                .extract(bodies, &answer.lists)
+                .map_err(|e| shape(e.to_string()))?;
             for body in bodies.iter().filter(|_| needs_list) {
                 let listed = self.selector.is_listed(body, &answer.body);
                 if !listed.map_err(|e| shape(e.to_string()))? {
@@ -302,7 +309,7 @@ fn instant(moment: Moment) -> CursorValue {
     CursorValue::Instant(moment.at())
 }
 
-fn undecoded(at: &At, error: &DecodeError) -> Error {
+pub(super) fn undecoded(at: &At, error: &DecodeError) -> Error {
     match (error.retry(), error) {
         (Retry::Never, DecodeError::TooLarge { limit }) => {
             Error::TooLarge { at: at.clone(), limit: *limit }
