@@ -268,11 +268,18 @@ impl Source {
         })
     }
 
-    /// The group of a stream: of its members only one is read at a time.
-    pub fn group(&self, stream: &StreamName) -> Option<&str> {
-        let mut groups = self.manifest.stream_groups();
-        let group = groups.find(|(_, members)| members.contains(&stream.as_str()));
-        group.map(|(name, _)| name)
+    /// The streams that must not be read while this one is: those of its groups, each with the
+    /// name of its group.
+    pub fn apart(&self, stream: &StreamName) -> Vec<(&str, &StreamName)> {
+        let groups = self.manifest.stream_groups();
+        let mine = groups.filter(|(_, members)| members.contains(&stream.as_str()));
+        let others = mine.flat_map(|(group, members)| {
+            let streams = self.streams.iter().map(Stream::name);
+            let others =
+                streams.filter(move |name| *name != stream && members.contains(&name.as_str()));
+            others.map(move |other| (group, other))
+        });
+        others.collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the configuration folder says of streams, and the connector that reads them.
 
 mod grants;
+mod groups;
 mod outlines;
 mod read;
 
@@ -145,6 +146,7 @@ impl Sources for Configured {
     async fn open(&self, stream: &StreamKey, now: Timestamp) -> Result<Arc<dyn Pull>, PullError> {
         let (found, _) = self.find(stream).await?;
         let source = self.source(&found, &stream.connection, now).await?;
+        groups::alone(&self.store, &source, stream).await?;
         let stream = source.stream(&stream.stream).map_err(failed)?.clone();
         Ok(Arc::new(read::Connected::new(stream, now)))
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use connector::{Error, Limits, Runtime, Source};
 use model::Timestamp;
-use model::config::Connection;
 use ports::{Clock, Http, HttpError, Ids, Request, Response};
 use serde_json::Value;
 
@@ -15,8 +14,8 @@ use super::LoadedSource;
 use super::resolve::references;
 
 /// Makes the source as a run would, with a text in the place of each secret.
-pub(crate) fn trial(connection: &Connection, source: &LoadedSource) -> Result<Source, Error> {
-    let mut config = Value::Object(connection.config.clone());
+pub(crate) fn trial(config: &Value, source: &LoadedSource) -> Result<Source, Error> {
+    let mut config = config.clone();
     for (pointer, _) in references(&config) {
         if let Some(place) = config.pointer_mut(&pointer) {
             *place = Value::String("secret".to_owned());

@@ -141,7 +141,9 @@ impl Configuration {
         connection: &Connection,
         source: &LoadedSource,
     ) -> Result<Option<Fault>, Error> {
-        let Err(error) = trial(connection, source) else { return Ok(None) };
+        let Err(error) = trial(&Value::Object(connection.config.clone()), source) else {
+            return Ok(None);
+        };
         let (name, path) = (connection.source.as_str(), place.path.as_str());
         Ok(Some(match error {
             SourceError::Stream { stream, source } => Fault {

@@ -2,6 +2,7 @@
 
 use connector::{Outline, Stream};
 use model::SourceName;
+use serde_json::Value;
 
 use super::{Configuration, Error, trial};
 
@@ -28,7 +29,9 @@ impl Configuration {
             let file = self.tenant(&tenant).await?;
             for connection in file.connections.values().filter(|c| c.source == *name) {
                 // A connection that does not fit its source is told where it is checked.
-                let Ok(made) = trial(connection, &source) else { continue };
+                let Ok(made) = trial(&Value::Object(connection.config.clone()), &source) else {
+                    continue;
+                };
                 for outline in made.streams().iter().map(Stream::outline) {
                     if !outlines.iter().any(|known| known.name == outline.name) {
                         outlines.push(outline);

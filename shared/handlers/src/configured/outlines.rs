@@ -8,6 +8,7 @@ use std::time::Duration;
 use connector::{Outline, Stream};
 use model::config::Connection;
 use model::{ConnectionId, TenantId, Timestamp};
+use serde_json::Value;
 
 use super::{Configured, Found, failed};
 use crate::configuration::{LoadedSource, trial};
@@ -41,7 +42,8 @@ impl Configured {
             return Ok(Arc::new(manifest.outlines().map_err(PullError::failed)?));
         }
         if !manifest.asks_for_streams() {
-            let source = trial(&found.connection, &found.source).map_err(failed)?;
+            let source = trial(&Value::Object(found.connection.config.clone()), &found.source)
+                .map_err(failed)?;
             return Ok(Arc::new(source.streams().iter().map(Stream::outline).collect()));
         }
         let (key, now) = ((found.tenant.tenant.clone(), id.clone()), self.store.now());
