@@ -66,6 +66,17 @@ impl Failure {
         text
     }
 
+    /// The protocol's word for who has to act.
+    pub(crate) fn failure_type(&self) -> &'static str {
+        match self {
+            Self::Input(_) | Self::Faults(_) => "config_error",
+            Self::Failed { source, .. } => source
+                .downcast_ref::<connector::Error>()
+                .map_or("system_error", connector::Error::failure_type),
+            Self::Differs(_) | Self::Io(_) => "system_error",
+        }
+    }
+
     /// Faults of files, when it is about them.
     pub(crate) fn faults(&self) -> &[Fault] {
         match self {

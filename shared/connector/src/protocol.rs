@@ -3,6 +3,8 @@
 mod control;
 mod files;
 mod message;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -49,22 +51,46 @@ impl From<Catalog> for Selected {
     }
 }
 
-/// The states in a list of state messages, as the protocol hands them in.
+/// The states in a list of state messages, as the protocol hands them in: one message a stream,
+/// or a single global one without shared state.
 pub fn states(messages: &Value) -> Result<States, String> {
     let list = match messages {
         Value::Null => return Ok(States::new()),
         Value::Array(list) => list,
         _ => return Err("a state is a list of state messages".to_owned()),
     };
-    let one = |message: &Value| {
-        let stream = message.get("stream").or_else(|| message.get("state")?.get("stream"))?;
-        let name = stream.get("stream_descriptor")?.get("name")?.as_str()?.to_owned();
-        let state = stream.get("stream_state").and_then(Value::as_object);
-        Some((name, state.cloned().unwrap_or_default()))
+    let mut states = States::new();
+    for message in list {
+        let message = message.get("state").unwrap_or(message);
+        if let Some(global) = message.get("global").filter(|global| !global.is_null()) {
+            states.extend(global_states(global)?);
+            continue;
+        }
+        let named = message.get("stream").and_then(stream_state_in);
+        states.extend([named.ok_or(
+            "a state message needs `stream.stream_descriptor.name`; states of the kind LEGACY \
+             are not read",
+        )?]);
+    }
+    Ok(states)
+}
+
+fn global_states(global: &Value) -> Result<States, String> {
+    let shared = global.get("shared_state").and_then(Value::as_object);
+    if shared.is_some_and(|shared| !shared.is_empty()) {
+        return Err("a global state must not hold `shared_state`: no source shares one".to_owned());
+    }
+    let streams = global.get("stream_states").and_then(Value::as_array).map(Vec::as_slice);
+    let named = |stream| {
+        stream_state_in(stream).ok_or("a stream's state needs `stream_descriptor.name`".to_owned())
     };
-    let named =
-        |message| one(message).ok_or("a state message needs `stream.stream_descriptor.name`");
-    Ok(list.iter().map(named).collect::<Result<_, _>>()?)
+    streams.unwrap_or_default().iter().map(named).collect()
+}
+
+fn stream_state_in(stream: &Value) -> Option<(String, Map<String, Value>)> {
+    let name = stream.get("stream_descriptor")?.get("name")?.as_str()?.to_owned();
+    let state = stream.get("stream_state").and_then(Value::as_object);
+    Some((name, state.cloned().unwrap_or_default()))
 }
 
 /// Writes what a connection's configuration must look like.
@@ -86,12 +112,20 @@ pub fn spec(manifest: &Manifest, out: &mut dyn Write) -> Result<(), Error> {
 /// Writes whether the source answers with this configuration; gives what stands in the way.
 pub async fn check(source: &Source, out: &mut (dyn Write + Send)) -> Result<(), Error> {
     let checked = source.check().await;
-    let status = match &checked {
-        Ok(()) => json!({"status": "SUCCEEDED"}),
-        Err(error) => json!({"status": "FAILED", "message": error.to_string()}),
-    };
-    Messages::new(out).write(&json!({"type": "CONNECTION_STATUS", "connectionStatus": status}))?;
+    match &checked {
+        Ok(()) => status(&json!({"status": "SUCCEEDED"}), out)?,
+        Err(error) => unusable(&error.to_string(), out)?,
+    }
     checked
+}
+
+/// Writes that a check failed before the source could be asked.
+pub fn unusable(message: &str, out: &mut dyn Write) -> Result<(), Error> {
+    status(&json!({"status": "FAILED", "message": message}), out)
+}
+
+fn status(status: &Value, out: &mut dyn Write) -> Result<(), Error> {
+    Messages::new(out).write(&json!({"type": "CONNECTION_STATUS", "connectionStatus": status}))
 }
 
 /// Writes the catalogue.
@@ -134,8 +168,8 @@ pub struct Summary {
     pub failed: Vec<String>,
 }
 
-/// Reads streams one after the other, from their states. A stream that fails does not stop the
-/// others.
+/// Reads streams one after the other, from their states. A stream that fails, or that the source
+/// does not have, does not stop the others.
 pub async fn read(
     source: &Source,
     selected: &Selected,
@@ -143,23 +177,18 @@ pub async fn read(
     sink: &mut (dyn Sink + Send),
 ) -> Result<Summary, Error> {
     let mut summary = Summary::default();
-    let mut streams = Vec::with_capacity(selected.0.len());
+    let empty = Map::new();
+    let clock = source.clock();
     for name in &selected.0 {
-        let known = |stream: &&Stream| stream.name().as_str() == name;
-        let stream = source.streams().iter().find(known).ok_or_else(|| Error::NoStream {
-            name: name.clone(),
-            known: source.streams().iter().map(|stream| stream.name().to_string()).collect(),
-        })?;
-        streams.push(stream);
-    }
-    for stream in streams {
-        let name = stream.name().as_str();
-        let clock = &stream.0.shared.runtime.clock;
-        let empty = Map::new();
-        sink.status(name, Status::Started, clock.now())?;
         let mut records = 0;
-        let read = one(stream, states.get(name).unwrap_or(&empty), sink, &mut records).await;
-        summary.records.insert(name.to_owned(), records);
+        let read = match named(source, name) {
+            Ok(stream) => {
+                sink.status(name, Status::Started, clock.now())?;
+                one(stream, states.get(name).unwrap_or(&empty), sink, &mut records).await
+            }
+            Err(error) => Err(error),
+        };
+        summary.records.insert(name.clone(), records);
         match read {
             Ok(()) => sink.status(name, Status::Complete, clock.now())?,
             Err(error @ Error::Output(_)) => return Err(error),
@@ -171,11 +200,19 @@ pub async fn read(
             Err(error) => {
                 sink.error(name, &error, clock.now())?;
                 sink.status(name, Status::Incomplete, clock.now())?;
-                summary.failed.push(name.to_owned());
+                summary.failed.push(name.clone());
             }
         }
     }
     Ok(summary)
+}
+
+fn named<'s>(source: &'s Source, name: &str) -> Result<&'s Stream, Error> {
+    let known = |stream: &&Stream| stream.name().as_str() == name;
+    source.streams().iter().find(known).ok_or_else(|| Error::NoStream {
+        name: name.to_owned(),
+        known: source.streams().iter().map(|stream| stream.name().to_string()).collect(),
+    })
 }
 
 async fn one(

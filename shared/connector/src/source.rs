@@ -250,6 +250,11 @@ impl Source {
         Ok(())
     }
 
+    /// Says what time it is.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.shared.runtime.clock.as_ref()
+    }
+
     /// What a connection's configuration must look like.
     pub fn spec(&self) -> Json {
         self.manifest.spec()

@@ -62,6 +62,11 @@ fn source(manifest: &str, overlay: &str, provider: &Provider) -> Source {
     Source::build(&manifest, &overlay, &config, runtime(provider)).unwrap()
 }
 
+/// A source of orders that gets these answers.
+pub(crate) fn orders_source<const N: usize>(answers: [&'static str; N]) -> Source {
+    source(ORDERS, "", &Provider::answering(answers))
+}
+
 fn orders(provider: &Provider) -> Stream {
     source(ORDERS, "", provider).streams()[0].clone()
 }
@@ -86,8 +91,8 @@ fn raws(pages: &[Page]) -> Vec<String> {
     pages.iter().flat_map(|page| page.records.iter().map(raw)).collect()
 }
 
-const FIRST: &str = r#"{"orders":[{"id":1,"total":1.50,"updated_at":"2024-01-02T00:00:00.000Z"},{"id":2,"updated_at":null}],"next_cursor":"t1"}"#;
-const LAST: &str =
+pub(crate) const FIRST: &str = r#"{"orders":[{"id":1,"total":1.50,"updated_at":"2024-01-02T00:00:00.000Z"},{"id":2,"updated_at":null}],"next_cursor":"t1"}"#;
+pub(crate) const LAST: &str =
     r#"{"orders":[{"id":3, "updated_at":"2024-01-03T00:00:00.000Z"}],"next_cursor":null}"#;
 
 #[tokio::test]

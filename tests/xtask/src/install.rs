@@ -1,4 +1,5 @@
-//! Installs what emulates AWS, what lints its templates, and Trino into `target/emulators`, once.
+//! Installs what emulates AWS, what lints its templates, PyAirbyte and Trino into
+//! `target/emulators`, once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ const MOTO: [&str; 2] =
 
 /// Validates templates as a deployment would.
 const SAM: [&str; 1] = ["aws-sam-cli==1.170.0"];
+
+/// Runs sources of the Airbyte protocol.
+const PYAIRBYTE: [&str; 1] = ["airbyte==0.71.3"];
 
 /// DynamoDB's own local edition.
 const DYNAMODB: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -95,6 +99,11 @@ pub(crate) fn emulators() -> Result<(), Fault> {
 pub(crate) fn template_tools() -> Result<(), Fault> {
     python("moto", &MOTO)?;
     python("sam", &SAM)
+}
+
+/// Installs PyAirbyte; does nothing when it is there.
+pub(crate) fn pyairbyte() -> Result<(), Fault> {
+    python("pyairbyte", &PYAIRBYTE)
 }
 
 /// A program of one of the Python environments.

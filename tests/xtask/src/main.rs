@@ -18,7 +18,7 @@ struct Arguments {
 enum Task {
     /// All that a change must pass; sets up what it needs.
     Test,
-    /// What takes long: oracle, kills, Trino, long simulations.
+    /// What takes long: oracle, PyAirbyte, kills, Trino, long simulations.
     Prove,
     /// Emulated AWS with the templates' resources; prints variables for a shell to evaluate.
     Aws {
@@ -35,6 +35,8 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// The command as a source of PyAirbyte, which is installed from `PyPI`.
+    Pyairbyte,
     /// The interpreter against the reference, over the manifests in `HEADWATER_ORACLE`.
     Oracle {
         /// Only manifests whose names hold this.
@@ -71,6 +73,7 @@ fn perform(task: Task) -> Result<(), Fault> {
             tasks::oracle(&tasks::Selection { name, faults, share })
         }
         Task::Interchange => tasks::interchange(),
+        Task::Pyairbyte => tasks::pyairbyte(),
         Task::Trino { seed } => tasks::trino(seed),
         Task::Load => tasks::load(),
     }

@@ -91,13 +91,22 @@ pub(crate) async fn run(source: Source, places: &Places, console: Console) -> Re
     let mut out = Output::default();
     let done = match source {
         Source::Spec { manifest } => {
-            protocol::spec(&self::manifest(&manifest)?, &mut out).map_err(failed)
+            let manifest = self::manifest(&manifest);
+            spoken(manifest.and_then(|m| protocol::spec(&m, &mut out).map_err(failed)), &mut out)
         }
-        Source::Check(opened) => {
-            protocol::check(&opened.open(places, &out).await?, &mut out).await.map_err(failed)
-        }
+        Source::Check(opened) => match opened.open(places, &out).await {
+            Ok(source) => protocol::check(&source, &mut out).await.map_err(failed),
+            Err(failure) => {
+                protocol::unusable(&failure.chain(), &mut out).map_err(failed)?;
+                Err(failure)
+            }
+        },
         Source::Discover(opened) => {
-            protocol::discover(&opened.open(places, &out).await?, &mut out).await.map_err(failed)
+            let found = match opened.open(places, &out).await {
+                Ok(source) => protocol::discover(&source, &mut out).await.map_err(failed),
+                Err(failure) => Err(failure),
+            };
+            spoken(found, &mut out)
         }
         Source::Read(read) => read.run(places, console, out.clone()).await,
     };
@@ -125,6 +134,16 @@ impl Write for Output {
     }
 }
 
+/// Tells a failure in the protocol's words too: who speaks it reads no exit codes.
+fn spoken<T>(done: Result<T, Failure>, out: &mut dyn Write) -> Result<T, Failure> {
+    if let Err(failure) = &done {
+        let now = SystemClock.now();
+        let told = Messages::new(out).failure(&failure.chain(), failure.failure_type(), now);
+        told.map_err(failed)?;
+    }
+    done
+}
+
 impl Opened {
     /// Opens the source; everything that is wrong with its files is said before any call.
     async fn open(&self, places: &Places, out: &Output) -> Result<Connector, Failure> {
@@ -134,11 +153,7 @@ impl Opened {
             Some(path) => Overlay::parse(&document(path)?)?,
             None => Overlay::default(),
         };
-        let value = document(&self.config)?.root.to_json();
-        if !value.is_object() {
-            let file = self.config.display();
-            return Err(Failure::Input(format!("{file}: accepted is a mapping of settings")));
-        }
+        let value = settings(&self.config, &config)?;
         let clock = SystemClock;
         let mut hosts: BTreeSet<String> = places.allow_hosts.iter().cloned().collect();
         hosts.extend(loopback(&config));
@@ -156,23 +171,21 @@ impl Opened {
         let announced = Announced::new(value.clone(), out.clone(), Arc::clone(&runtime.clock));
         let hosting = Hosting { grants: Some(Arc::new(announced)) };
         let source = Connector::hosted(&manifest, &overlay, &value, (runtime, hosting)).await;
-        source.map_err(|error| Failure::Input(error.to_string()))
+        source.map_err(unopened)
     }
 }
 
 impl Read {
-    async fn run(&self, places: &Places, console: Console, out: Output) -> Result<(), Failure> {
-        let source = self.opened.open(places, &out).await?;
-        let selected = match &self.catalog {
-            Some(path) => json::<Selected>(path)?,
-            None => Selected(source.streams().iter().map(|s| s.name().to_string()).collect()),
-        };
-        let now = SystemClock.now();
+    async fn run(&self, places: &Places, console: Console, mut out: Output) -> Result<(), Failure> {
         let Some(folder) = &self.to else {
-            let states = self.state.as_deref().map_or_else(|| Ok(States::new()), known)?;
-            let summary = read(&source, &selected, &states, &mut Messages::new(out)).await;
+            let ready = spoken(self.open(places, &out).await, &mut out)?;
+            let states = self.state.as_deref().map_or_else(|| Ok(States::new()), known);
+            let states = spoken(states, &mut out)?;
+            let summary = read(&ready.0, &ready.1, &states, &mut Messages::new(out)).await;
             return whole(&summary.map_err(failed)?);
         };
+        let (source, selected) = self.open(places, &out).await?;
+        let now = SystemClock.now();
         let states = match self.state_file.as_deref().or(self.state.as_deref()) {
             Some(path) if path.exists() => known(path)?,
             _ => States::new(),
@@ -187,6 +200,16 @@ impl Read {
             console.say(format!("{stream}: {records} records"))?;
         }
         whole(&summary)
+    }
+
+    /// The source, and what is to be read of it.
+    async fn open(&self, places: &Places, out: &Output) -> Result<(Connector, Selected), Failure> {
+        let source = self.opened.open(places, out).await?;
+        let selected = match &self.catalog {
+            Some(path) => json::<Selected>(path)?,
+            None => Selected(source.streams().iter().map(|s| s.name().to_string()).collect()),
+        };
+        Ok((source, selected))
     }
 }
 
@@ -203,12 +226,34 @@ fn known(path: &Path) -> Result<States, Failure> {
     states(&json(path)?).map_err(|message| Failure::Input(format!("{}: {message}", path.display())))
 }
 
+/// What is wrong with files is bad input; that an API which names the streams fails is not.
+fn unopened(error: connector::Error) -> Failure {
+    use connector::Error;
+    match error {
+        Error::Manifest(_) | Error::Overlay { .. } | Error::Stream { .. } | Error::Group { .. } => {
+            Failure::Input(error.to_string())
+        }
+        error => failed(error),
+    }
+}
+
 fn failed(error: connector::Error) -> Failure {
     match error {
         connector::Error::Output(error) => Failure::Io(error),
-        error @ connector::Error::NoStream { .. } => Failure::Input(error.to_string()),
         error => Failure::of("the source failed", error),
     }
+}
+
+/// Settings as JSON or, failing that, as YAML, whose escapes are fewer.
+fn settings(path: &Path, text: &str) -> Result<serde_json::Value, Failure> {
+    let value = match serde_json::from_str(text) {
+        Ok(value) => value,
+        Err(_) => document(path)?.root.to_json(),
+    };
+    if value.is_object() {
+        return Ok(value);
+    }
+    Err(Failure::Input(format!("{}: accepted is a mapping of settings", path.display())))
 }
 
 fn manifest(path: &Path) -> Result<Manifest, Failure> {

@@ -87,6 +87,24 @@ impl<W: Write> Messages<W> {
         self.out.write_all(&self.line)?;
         Ok(())
     }
+
+    /// Writes that a command failed before or beside its streams; `failure_type` is the
+    /// protocol's word for who has to act.
+    pub fn failure(
+        &mut self,
+        message: &str,
+        failure_type: &str,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let error = json!({"message": message, "failure_type": failure_type});
+        self.write(&trace("ERROR", "error", error, at))
+    }
+
+    /// Writes a message that a reader acts on: it must not wait in a buffer.
+    fn deliver(&mut self, message: &impl Serialize) -> Result<(), Error> {
+        self.write(message)?;
+        Ok(self.out.flush()?)
+    }
 }
 
 impl<W: Write> Sink for Messages<W> {
@@ -106,18 +124,15 @@ impl<W: Write> Sink for Messages<W> {
         if let Some(state) = message.get_mut("state").and_then(Value::as_object_mut) {
             state.insert("sourceStats".into(), json!({"recordCount": records}));
         }
-        self.write(&message)
+        self.deliver(&message)
     }
 
     fn status(&mut self, stream: &str, status: Status, at: Timestamp) -> Result<(), Error> {
-        self.write(&json!({"type": "TRACE", "trace": {
-            "type": "STREAM_STATUS",
-            "emitted_at": at.as_millisecond(),
-            "stream_status": {
-                "stream_descriptor": {"name": stream},
-                "status": status.name(),
-            },
-        }}))
+        let status = json!({
+            "stream_descriptor": {"name": stream},
+            "status": status.name(),
+        });
+        self.deliver(&trace("STREAM_STATUS", "stream_status", status, at))
     }
 
     fn note(&mut self, stream: &str, text: &str) -> Result<(), Error> {
@@ -126,16 +141,21 @@ impl<W: Write> Sink for Messages<W> {
     }
 
     fn error(&mut self, stream: &str, error: &Error, at: Timestamp) -> Result<(), Error> {
-        self.write(&json!({"type": "TRACE", "trace": {
-            "type": "ERROR",
-            "emitted_at": at.as_millisecond(),
-            "error": {
-                "message": error.to_string(),
-                "failure_type": error.failure_type(),
-                "stream_descriptor": {"name": stream},
-            },
-        }}))
+        let error = json!({
+            "message": error.to_string(),
+            "failure_type": error.failure_type(),
+            "stream_descriptor": {"name": stream},
+        });
+        self.deliver(&trace("ERROR", "error", error, at))
     }
+}
+
+fn trace(kind: &str, field: &str, what: Value, at: Timestamp) -> Value {
+    let mut trace = json!({"type": kind, "emitted_at": at.as_millisecond()});
+    if let Some(fields) = trace.as_object_mut() {
+        fields.insert(field.to_owned(), what);
+    }
+    json!({"type": "TRACE", "trace": trace})
 }
 
 /// A stream's state as the protocol has it.

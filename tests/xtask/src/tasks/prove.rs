@@ -2,6 +2,7 @@
 
 use super::kill::kill;
 use super::oracle::{FOLDER, Selection, interchange, load, oracle};
+use super::pyairbyte::pyairbyte;
 use super::steps::Steps;
 use super::trino::trino;
 use crate::Fault;
@@ -25,6 +26,7 @@ pub fn prove() -> Result<(), Fault> {
         steps.step("states to and from the reference", interchange);
         steps.step("loading of all manifests", load);
     }
+    steps.step("PyAirbyte", pyairbyte);
     steps.step("kills", || kill(ROUNDS, None));
     steps.step("views on Trino", || trino(None));
     let seed = Dice::seed();
