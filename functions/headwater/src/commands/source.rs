@@ -1,5 +1,7 @@
 //! `headwater source`: one manifest, spoken to in the Airbyte protocol.
 
+mod test;
+
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Stdout, Write, stdout};
@@ -37,6 +39,9 @@ pub(crate) enum Source {
     Discover(Opened),
     /// Its records and states, as messages on stdout or as files.
     Read(Read),
+    /// For authors: the first records of each stream, the requests that went out, the schema that
+    /// the records really have. Calls are recorded without secrets, and can be replayed.
+    Test(test::Test),
 }
 
 /// A source with its configuration.
@@ -109,6 +114,7 @@ pub(crate) async fn run(source: Source, places: &Places, console: Console) -> Re
             spoken(found, &mut out)
         }
         Source::Read(read) => read.run(places, console, out.clone()).await,
+        Source::Test(test) => test.run(places, console).await,
     };
     out.flush()?;
     done
@@ -155,10 +161,7 @@ impl Opened {
         };
         let value = settings(&self.config, &config)?;
         let clock = SystemClock;
-        let mut hosts: BTreeSet<String> = places.allow_hosts.iter().cloned().collect();
-        hosts.extend(loopback(&config));
-        hosts.extend(loopback(&text(&self.manifest)?));
-        let hosts: Vec<String> = hosts.into_iter().collect();
+        let hosts = local_hosts(places, &[config, text(&self.manifest)?]);
         let runtime = Runtime {
             http: Arc::new(Client::new(Policy::with_local(&hosts))),
             now: self.now.unwrap_or_else(|| clock.now()),
@@ -275,6 +278,14 @@ fn text(path: &Path) -> Result<String, Failure> {
 
 fn unusable(path: &Path, error: impl Display) -> Failure {
     Failure::Input(format!("{}: {error}", path.display()))
+}
+
+/// Hosts of this machine that may be called: those that the command allows, and those that the
+/// user's own files name.
+fn local_hosts(places: &Places, files: &[String]) -> Vec<String> {
+    let mut hosts: BTreeSet<String> = places.allow_hosts.iter().cloned().collect();
+    hosts.extend(files.iter().flat_map(|text| loopback(text)));
+    hosts.into_iter().collect()
 }
 
 /// Loopback hosts that a file names in addresses, with their ports.
