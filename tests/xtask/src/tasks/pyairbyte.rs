@@ -7,7 +7,7 @@ use crate::Fault;
 use crate::install::{self, program};
 use crate::machine::{cargo, root, run, target};
 
-/// Installs PyAirbyte from PyPI, and lets it read through the command.
+/// Installs `PyAirbyte` from `PyPI`, and lets it read through the command.
 pub fn pyairbyte() -> Result<(), Fault> {
     install::pyairbyte()?;
     run(cargo().args(["build", "--profile", "demo", "-p", "headwater"]))?;

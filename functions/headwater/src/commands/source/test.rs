@@ -22,7 +22,7 @@ use model::config::Overlay;
 use ports::{Clock, Http, Ids};
 use serde_json::Value;
 
-use super::{document, failed, local_hosts, manifest, settings, text};
+use super::{document, local_hosts, manifest, settings, text, unopened};
 use crate::args::Places;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -140,7 +140,7 @@ impl Test {
     }
 
     async fn once(&self, places: &Places, console: Console) -> Result<(), Failure> {
-        let trial = self.trial(places)?;
+        let trial = self.trial(places).await?;
         let reports = self.read(&trial, console).await;
         trial.keep(console)?;
         self.judge(&reports?)
@@ -158,7 +158,7 @@ impl Test {
         Ok((known, replay))
     }
 
-    fn trial(&self, places: &Places) -> Result<Trial, Failure> {
+    async fn trial(&self, places: &Places) -> Result<Trial, Failure> {
         let beside = || cassette::beside(&self.manifest);
         let path = self.recording.cassette.clone().unwrap_or_else(beside);
         let (known, replay) = self.known(&path)?;
@@ -190,7 +190,8 @@ impl Test {
             Some(path) => Overlay::parse(&document(path)?)?,
             None => Overlay::default(),
         };
-        let source = Connector::build(&manifest, &overlay, &config, runtime).map_err(failed)?;
+        let source = Connector::open(&manifest, &overlay, &config, runtime).await;
+        let source = source.map_err(unopened)?;
         Ok(Trial { source, tape, redactor, cassette: path, now })
     }
 

@@ -55,7 +55,7 @@ impl Report {
             requests: tape.made().into_iter().map(nearest).collect(),
             preview: sample.records.iter().take(shown).map(text).collect(),
             keyless: values.iter().filter(|value| !keyed(value)).count(),
-            differences: differences(stream.json_schema(), &observed),
+            differences: differences(&sample.schema, &observed),
             observed,
             sample,
         }
@@ -68,7 +68,7 @@ impl Report {
 
     pub(super) fn tell(&self, console: Console) -> Result<(), Failure> {
         console.emit(&self.json())?;
-        let Sample { records, slices, pages, more, error } = &self.sample;
+        let Sample { records, slices, pages, more, error, .. } = &self.sample;
         let more = if *more { ", and there is more" } else { "" };
         let verdict = if error.is_some() { "FAILED" } else { "ok" };
         console.say(format!(

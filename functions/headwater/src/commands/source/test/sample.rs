@@ -4,6 +4,7 @@ use bytes::Bytes;
 use connector::{Error, Slice, Stream};
 use futures_util::TryStreamExt;
 use model::Timestamp;
+use serde_json::Value;
 
 /// How much of a stream is read.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -24,6 +25,8 @@ pub(super) struct Amount {
 /// What was read of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
+    /// What the manifest says of its records; it may be the API that says it.
+    pub(super) schema: Value,
     pub(super) records: Vec<Bytes>,
     pub(super) slices: usize,
     pub(super) pages: usize,
@@ -42,6 +45,7 @@ impl Sample {
     }
 
     async fn fill(&mut self, stream: &Stream, most: Amount, now: Timestamp) -> Result<(), Error> {
+        self.schema = stream.json_schema().await?.clone();
         let mut partitions = stream.partitions();
         while let Some(partition) = partitions.try_next().await? {
             let slices = stream.slices(&partition, None, now)?;
