@@ -1,5 +1,6 @@
 //! `AsyncRetriever`: a job at the source makes the records of a slice, which are downloaded then.
 
+mod answer;
 mod slots;
 mod walk;
 

@@ -75,17 +75,24 @@ async fn a_walk_goes_on_with_the_job_and_the_target_that_it_had_come_to() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_gone_gives_up_its_place_and_not_its_pages() {
-    let provider = Provider::answering([r#"{"status": "failed"}"#]);
-    let stream = report(&provider);
-    let job = json!({"body": "{\"id\": 7}", "headers": [], "at": "2024-01-06T00:00:00Z"});
-    let token = json!({"job": job, "attempt": 1, "target": 1, "token": null});
-    let place = crate::Position { kind: PositionKind::Cursor, token, page: 3 };
-    let mut reader = stream.read(&slice(&stream), Some(place));
-    assert!(reader.next().await.unwrap().unwrap().waiting);
-    let error = reader.next().await.unwrap_err();
-    assert!(error.may_be_the_place(), "{error}");
-    assert_eq!(paths(&provider), ["jobs/7"]);
+async fn a_place_in_a_job_that_is_gone_is_given_up() {
+    let job = json!({"body": "{\"id\": 7}", "headers": [], "at": "2024-01-05T00:00:00Z"});
+    for (attempt, target, status) in [(1, 1, "failed"), (3, 0, "failed"), (2, 1, "timed out")] {
+        let statuses = REPORT.replace("timeout: []", "timeout: [timed out]");
+        let provider = Provider::default();
+        provider.add(200, &[], &json!({"status": status}).to_string());
+        let stream = source(&statuses, "", &provider).streams()[0].clone();
+        let mut job = job.clone();
+        if target == 0 {
+            job["at"] = json!("2024-01-06T00:00:00Z");
+        }
+        let token = json!({"job": job, "attempt": attempt, "target": target, "token": null});
+        let place = crate::Position { kind: PositionKind::Cursor, token, page: 3 };
+        let mut reader = stream.read(&slice(&stream), Some(place));
+        let error = reader.next().await.unwrap_err();
+        assert!(error.may_be_the_place(), "{error}");
+        assert_eq!(paths(&provider), ["jobs/7"]);
+    }
 }
 
 #[tokio::test]

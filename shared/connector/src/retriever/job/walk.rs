@@ -1,17 +1,16 @@
 //! One slice's job: made, watched until it is done, made again where it failed, cleared away.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use model::Timestamp;
-use request::error_handler::headers_value;
 use request::interpolation::Context;
 use request::requester::Options;
-use request::value::{Selection, Value};
+use request::value::Value;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::answer::{Created, no_object, response, scoped};
 use super::slots::Slot;
 use super::{Job, Status};
 use crate::error::{At, Error};
@@ -24,9 +23,6 @@ const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Jobs that are made for one slice, the failed ones counted.
 const MAX_ATTEMPTS: u32 = 3;
-
-/// Larger answers are not kept with a place: the job is made anew then.
-const MAX_KEPT: usize = 32 << 10;
 
 /// A slice's job, as far as it has come.
 #[derive(Debug)]
@@ -43,16 +39,16 @@ pub(crate) struct JobWalk {
     target: usize,
     /// Whether pages of it were read before: then another job will not do.
     bound: bool,
-    ended: bool,
-    skipped: bool,
+    /// Whether it was made by another process, and not looked at here yet.
+    resumed: bool,
+    end: Option<End>,
 }
 
-/// The answer that a job was made with.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Created {
-    body: String,
-    headers: Vec<(String, String)>,
-    at: Timestamp,
+/// Why there is nothing more to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Read,
+    Skipped,
 }
 
 /// A job that is done.
@@ -95,8 +91,8 @@ impl JobWalk {
             finished: None,
             target: 0,
             bound: false,
-            ended: false,
-            skipped: false,
+            resumed: false,
+            end: None,
         };
         let Some(position) = from.filter(|position| position.kind != PositionKind::First) else {
             return (walk, Value::None, 0);
@@ -104,13 +100,14 @@ impl JobWalk {
         let place: Option<Place> = serde_json::from_value(position.token.clone()).ok();
         let place = place.unwrap_or(Place { job: None, attempt: 1, target: 0, token: Json::Null });
         walk.bound = place.target > 0 || !place.token.is_null() || place.job.is_none();
+        walk.resumed = true;
         (walk.attempt, walk.target, walk.created) = (place.attempt, place.target, place.job);
         (walk, Value::from(&place.token), position.page)
     }
 
     /// Whether the source had nothing to make.
     pub(crate) fn skipped(&self) -> bool {
-        self.skipped
+        self.end == Some(End::Skipped)
     }
 
     /// Takes the job one step further: one call, or one wait.
@@ -121,14 +118,14 @@ impl JobWalk {
         at: &At,
     ) -> Result<Step, Error> {
         let Some(job) = &core.job else { return Ok(Step::Ready) };
-        if self.ended {
+        if self.end.is_some() {
             return Ok(Step::Ended);
         }
         if let Some(finished) = &self.finished {
             if self.target < finished.targets.len() {
                 return Ok(Step::Ready);
             }
-            self.ended = true;
+            self.end = Some(End::Read);
             self.clear(job.delete.as_ref(), slice, at).await;
             return Ok(Step::Ended);
         }
@@ -172,7 +169,7 @@ impl JobWalk {
         if self.created.is_none() {
             return Position::FIRST;
         }
-        let job = self.created.clone().filter(|created| created.body.len() <= MAX_KEPT);
+        let job = self.created.clone().filter(Created::is_kept);
         let place = Place { job, attempt: self.attempt, target, token: token.to_json() };
         let token = serde_json::to_value(place).unwrap_or_default();
         Position { kind: PositionKind::Cursor, token, page }
@@ -192,8 +189,7 @@ impl JobWalk {
     ) -> Result<Step, Error> {
         let runtime = &core.shared.runtime;
         if self.bound {
-            let message = "the job that pages were read of is gone".to_owned();
-            return Err(Error::Refused { at: at.clone(), message, configuration: false });
+            return Err(gone(at));
         }
         let early = self.not_before.is_some_and(|instant| runtime.clock.now() < instant);
         if !early && self.slot.is_none() {
@@ -231,7 +227,8 @@ impl JobWalk {
         }
         self.looks += 1;
         let age = core.shared.runtime.clock.now().duration_since(created.at).unsigned_abs();
-        if age > job.timeout {
+        // A job that pages were read of was done in time.
+        if age > job.timeout && !self.bound {
             return self
                 .again(job, core, (Status::Overdue, "it was not done in time", slice), at)
                 .await;
@@ -244,11 +241,14 @@ impl JobWalk {
             return Err(Error::Shape { at: at.clone(), message });
         };
         match status {
-            Status::Running => return Ok(Step::Waiting),
+            Status::Running => {
+                self.resumed = false;
+                return Ok(Step::Waiting);
+            }
             Status::Failed | Status::TimedOut | Status::Overdue => {
                 return self.again(job, core, (status, &word, slice), at).await;
             }
-            Status::Skipped => (self.skipped, self.ended) = (true, true),
+            Status::Skipped => self.end = Some(End::Skipped),
             Status::Completed => {
                 let response = response(&answer.body, &answer.headers);
                 let response = response.ok_or_else(|| no_object(at))?;
@@ -257,7 +257,7 @@ impl JobWalk {
             }
         }
         self.slot = None;
-        Ok(if self.skipped { Step::Ended } else { Step::Waiting })
+        Ok(if self.skipped() { Step::Ended } else { Step::Waiting })
     }
 
     async fn targets(
@@ -287,6 +287,9 @@ impl JobWalk {
         at: &At,
     ) -> Result<Step, Error> {
         let last = self.attempt >= MAX_ATTEMPTS;
+        if self.bound || (last && std::mem::take(&mut self.resumed)) {
+            return Err(gone(at));
+        }
         if status == Status::TimedOut || (status == Status::Overdue && last) {
             self.clear(job.abort.as_ref(), slice, at).await;
         }
@@ -316,33 +319,10 @@ impl JobWalk {
     }
 }
 
-impl Created {
-    fn of(answer: &Answer, at: &At) -> Result<Self, Error> {
-        let secret = |name: &str| name.eq_ignore_ascii_case("set-cookie");
-        let headers = answer.headers.iter().filter(|(name, _)| !secret(name)).cloned().collect();
-        let body = String::from_utf8_lossy(&answer.body).into_owned();
-        let created = Self { body, headers, at: answer.started };
-        created.value().is_some().then_some(created).ok_or_else(|| no_object(at))
-    }
-
-    fn value(&self) -> Option<Value> {
-        response(self.body.as_bytes(), &self.headers)
-    }
-}
-
-/// An answer as templates see it: its fields, and its headers where no field is called so.
-fn response(body: &[u8], headers: &[(String, String)]) -> Option<Value> {
-    let mut value = Value::from_json(body).ok()?;
-    let dict = value.as_dict_mut()?;
-    if !dict.contains("headers") {
-        dict.insert("headers", headers_value(headers, Some(&Selection::All)));
-    }
-    Some(value)
-}
-
-fn no_object(at: &At) -> Error {
-    let message = "the answer about a job is no JSON object".to_owned();
-    Error::Shape { at: at.clone(), message }
+/// A place in a job that is no more: the slice is to be begun again.
+fn gone(at: &At) -> Error {
+    let message = "the job that an earlier read had begun is of no use any more".to_owned();
+    Error::Refused { at: at.clone(), message, configuration: false }
 }
 
 /// Whether a job that could not be made may be made the next time.
@@ -382,23 +362,4 @@ fn extracted(core: &Core, answer: &Answer, at: &At) -> Result<Vec<Value>, Error>
         Ok(())
     })?;
     Ok(records)
-}
-
-/// Adds names, and the same as extra fields of the slice.
-fn scoped<'c>(context: Context<'c>, slice: &Value, names: &[(&'static str, Value)]) -> Context<'c> {
-    let mut slice = slice.clone();
-    if let Value::Object(object) = &mut slice {
-        let object = Arc::make_mut(object);
-        for (attribute, fields) in &mut object.attributes {
-            if *attribute == "extra_fields"
-                && let Some(fields) = fields.as_dict_mut()
-            {
-                for (name, value) in names {
-                    fields.insert(*name, value.clone());
-                }
-            }
-        }
-    }
-    let context = context.with("stream_slice", slice).with("next_page_token", Value::None);
-    names.iter().fold(context, |context, (name, value)| context.with(name, value.clone()))
 }
