@@ -96,7 +96,7 @@ impl Dynamic {
         let part = self.part();
         let unnamed = self.name.starts_with("dynamic_stream_");
         let name = if unnamed { UNNAMED } else { self.name.as_str() };
-        let build = || Core::of_retriever(name, &part.needed("retriever")?, &self.shared);
+        let build = || Core::of_shared_retriever(name, &part.needed("retriever")?, &self.shared);
         Ok(Arc::new(build().map_err(|fault| self.fault(fault))?))
     }
 

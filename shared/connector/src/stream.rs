@@ -68,17 +68,26 @@ impl Core {
         }
     }
 
-    /// A retriever alone, under a name; what it asks is asked once for all that need it.
+    /// A retriever alone, under a name, whose answers are shared by all that ask the same.
+    pub(crate) fn of_shared_retriever(
+        name: &str,
+        retriever: &Part<'_>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, BuildError> {
+        let mut json = retriever.json.clone();
+        if let Some(Json::Object(requester)) = json.get_mut("requester") {
+            requester.insert("use_cache".into(), Json::Bool(true));
+        }
+        Self::of_retriever(name, &retriever.around(&json), shared)
+    }
+
+    /// A retriever alone, under a name.
     pub(crate) fn of_retriever(
         name: &str,
         retriever: &Part<'_>,
         shared: &Arc<Shared>,
     ) -> Result<Self, BuildError> {
-        let mut json =
-            json!({"type": "DeclarativeStream", "name": name, "retriever": retriever.json});
-        if let Some(Json::Object(requester)) = json.pointer_mut("/retriever/requester") {
-            requester.insert("use_cache".into(), Json::Bool(true));
-        }
+        let json = json!({"type": "DeclarativeStream", "name": name, "retriever": retriever.json});
         Self::declarative(&retriever.around(&json), shared)
     }
 

@@ -64,7 +64,7 @@ impl DynamicSchema {
         });
         let transformations = part.children("schema_transformations");
         Ok(Self {
-            core: Arc::new(Core::of_retriever(NAME, &part.needed("retriever")?, shared)?),
+            core: Arc::new(Core::of_shared_retriever(NAME, &part.needed("retriever")?, shared)?),
             fields: pointer("schema_pointer")?,
             key: pointer("key_pointer")?,
             kind: Some(kind).filter(|path| !path.segments().is_empty()),
