@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use connector::protocol::{self, Announced, Messages, Selected, States};
-use connector::{Hosting, Limits, Manifest, Runtime, Source};
+use connector::{Catalog, Hosting, Limits, Manifest, Runtime, Source};
 use model::Timestamp;
 use model::config::Overlay;
 use model::document::Fault;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use testkit::SeededIds;
 
 use crate::provider::{Answer, Asked, Moment, Provider};
@@ -31,6 +31,8 @@ pub struct Case {
     config: Value,
     state: States,
     answers: Vec<Answer>,
+    /// The configured catalogue, where the case has one of its own.
+    catalog: Option<Value>,
 }
 
 /// How a case is run and compared.
@@ -147,6 +149,7 @@ impl Case {
             config: file(&folder.join("config.json")).unwrap_or_else(|| Value::Object(Map::new())),
             state: file(&folder.join("state.json")).unwrap_or_default(),
             answers: file(&folder.join("answers.json")).unwrap_or_default(),
+            catalog: file(&folder.join("catalog.json")).filter(Value::is_object),
             name,
         }
     }
@@ -179,11 +182,23 @@ impl Case {
         Some(messages(&out, "SPEC")[0]["spec"].clone())
     }
 
+    /// What the reads want of the streams: all of each, unless the case says otherwise.
+    fn catalog(&self) -> Catalog {
+        let streams = self.expected.streams.iter().flatten();
+        let wanted = |stream: &&Value| {
+            self.expected.selected.iter().any(|name| stream["name"] == name.as_str())
+        };
+        let streams: Vec<_> =
+            streams.filter(wanted).map(|stream| json!({"stream": stream})).collect();
+        let all = || json!({"streams": streams});
+        serde_json::from_value(self.catalog.clone().unwrap_or_else(all)).unwrap()
+    }
+
     async fn source(
         &self,
         provider: &Provider,
         now: Timestamp,
-        out: &Lines,
+        (out, catalog): (&Lines, Catalog),
     ) -> Result<Source, String> {
         let manifest = self.manifest()?;
         let runtime = Runtime {
@@ -197,7 +212,7 @@ impl Case {
         };
         let clock = Arc::clone(&runtime.clock);
         let announced = Announced::new(self.config.clone(), out.clone(), clock);
-        let hosting = Hosting { grants: Some(Arc::new(announced)) };
+        let hosting = Hosting { grants: Some(Arc::new(announced)), catalog };
         Source::hosted(&manifest, &Overlay::default(), &self.config, (runtime, hosting))
             .await
             .map_err(|error| error.to_string())
@@ -209,7 +224,9 @@ impl Case {
 
     async fn check(&self, now: Timestamp) -> String {
         let mut out = Lines::default();
-        let Ok(source) = self.source(&self.provider(None, now), now, &out).await else {
+        let Ok(source) =
+            self.source(&self.provider(None, now), now, (&out, Catalog::default())).await
+        else {
             return "FAILED".to_owned();
         };
         let checked = protocol::check(&source, &mut out).await;
@@ -221,7 +238,9 @@ impl Case {
 
     async fn discover(&self, now: Timestamp) -> Vec<Value> {
         let mut out = Lines::default();
-        let Ok(source) = self.source(&self.provider(None, now), now, &out).await else {
+        let Ok(source) =
+            self.source(&self.provider(None, now), now, (&out, Catalog::default())).await
+        else {
             return Vec::new();
         };
         match protocol::discover(&source, &mut out).await {
@@ -236,7 +255,7 @@ impl Case {
         let provider = self.provider(Some(number), now);
         let refused = |reason| Pass { now, refused: Some(reason), ..Pass::default() };
         let out = Lines::default();
-        let source = match self.source(&provider, now, &out).await {
+        let source = match self.source(&provider, now, (&out, self.catalog())).await {
             Ok(source) => source,
             Err(reason) => return refused(reason),
         };

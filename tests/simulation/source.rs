@@ -133,12 +133,15 @@ impl Pull for SimPull {
     async fn slices(
         &self,
         _: &PullPartition,
-        from: Option<Timestamp>,
+        from: Option<&CursorValue>,
     ) -> Result<Vec<PullSlice>, PullError> {
         if !self.items {
             return Ok(vec![PullSlice { window: None, detail: json!({}) }]);
         }
-        let from = from.unwrap_or_else(start);
+        let from = match from {
+            Some(CursorValue::Instant(at)) => *at,
+            _ => start(),
+        };
         let span = self.now.duration_since(from);
         let at = |n: i64| {
             from + span * i32::try_from(n).unwrap() / i32::try_from(self.shape.windows).unwrap()

@@ -1,11 +1,16 @@
-//! `DatetimeBasedCursor`: windows of time, and the state that says how far a stream was read.
+//! Cursors: windows of time or a growing count, and the state that says how far a stream was
+//! read.
 
 mod build;
+mod clamp;
+mod count;
 mod moment;
 mod partitions;
 mod progress;
 mod windows;
 
+pub(crate) use clamp::Clamp;
+pub(crate) use count::{CountCursor, Counted};
 pub(crate) use moment::Moment;
 pub(crate) use partitions::Partitions;
 pub(crate) use progress::Progress;
@@ -27,6 +32,15 @@ pub(crate) enum CursorError {
         /// The formats.
         formats: Vec<String>,
     },
+    /// A count that is none.
+    #[error("cursor value {value} is not a whole number")]
+    Count {
+        /// The value.
+        value: String,
+    },
+    /// A state of spans for a stream that keeps a count.
+    #[error("a state of spans does not belong to a stream that keeps a count")]
+    Spans,
     /// A step that is too small for the time to be read.
     #[error("more than {most} windows")]
     TooManyWindows {
@@ -35,7 +49,42 @@ pub(crate) enum CursorError {
     },
 }
 
-/// A stream's cursor, with this configuration.
+/// What orders the records of a stream.
+#[derive(Debug)]
+pub(crate) enum Cursor {
+    /// `DatetimeBasedCursor`.
+    Datetime(Box<DatetimeCursor>),
+    /// `IncrementingCountCursor`.
+    Count(CountCursor),
+}
+
+impl Cursor {
+    /// The cursor of times, if it is one.
+    pub(crate) fn datetime(&self) -> Option<&DatetimeCursor> {
+        match self {
+            Self::Datetime(cursor) => Some(cursor),
+            Self::Count(_) => None,
+        }
+    }
+
+    /// Top-level field of a record that holds its cursor value.
+    pub(crate) fn field(&self) -> &str {
+        match self {
+            Self::Datetime(cursor) => &cursor.field,
+            Self::Count(cursor) => &cursor.field,
+        }
+    }
+
+    /// Names of the bounds within a slice.
+    pub(crate) fn bound_fields(&self) -> (&str, &str) {
+        match self {
+            Self::Datetime(cursor) => (&cursor.start_field, &cursor.end_field),
+            Self::Count(_) => count::FIELDS,
+        }
+    }
+}
+
+/// A stream's cursor over time, with this configuration.
 #[derive(Debug)]
 pub(crate) struct DatetimeCursor {
     /// Top-level field of a record that holds its cursor value.
@@ -70,7 +119,9 @@ pub(crate) struct DatetimeCursor {
 impl DatetimeCursor {
     /// Where reading ends.
     pub(crate) fn end(&self, now: Moment) -> Moment {
-        self.end.unwrap_or(now)
+        let end = self.end.unwrap_or(now);
+        let clamped = self.cut.clamp.and_then(|clamp| clamp.end(end, self.cut.granularity));
+        clamped.unwrap_or(end)
     }
 
     /// The parts of a window that are read side by side; none of them is empty.

@@ -9,7 +9,7 @@ use ports::HttpError;
 use crate::part::BuildError;
 
 /// Where in a source something went wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct At {
     /// Stream.
     pub stream: String,

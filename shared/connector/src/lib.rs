@@ -1,5 +1,6 @@
 //! Sources: Airbyte declarative manifests, interpreted.
 
+mod catalog;
 mod cursor;
 mod dpath;
 mod dynamic;
@@ -17,9 +18,11 @@ mod run;
 mod schema;
 mod slice;
 mod source;
+mod state_migration;
 mod stream;
 mod transformation;
 
+pub use catalog::Catalog;
 pub use error::{At, Error};
 pub use manifest::Manifest;
 pub use outline::Outline;

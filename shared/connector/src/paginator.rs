@@ -48,6 +48,8 @@ pub(crate) struct Seen<'a, 'c> {
     pub(crate) count: u64,
     /// The token that the page was asked for with; undefined on a first page without one.
     pub(crate) token: &'a Value,
+    /// The size that was asked for, where it is not the manifest's.
+    pub(crate) size: Option<u64>,
 }
 
 impl Paginator {
@@ -69,7 +71,7 @@ impl Paginator {
         let page_size = page_size(&strategy, context)?;
         let token = part.child("page_token_option");
         let paginator = Self {
-            strategy: Strategy::build(&strategy)?,
+            strategy: Strategy::build(&strategy, page_size.is_some())?,
             page_size,
             size_option: Injection::at(part, "page_size_option", context)?,
             token_place: match token.as_ref().map(Part::kind) {
@@ -125,7 +127,7 @@ impl Paginator {
                 value.eval(seen.context)?
             }
             Strategy::None => return Ok(None),
-            _ if self.is_last(seen.count) => return Ok(None),
+            _ if self.is_last(seen) => return Ok(None),
             Strategy::Offset { .. } => {
                 let count = i64::try_from(seen.count).unwrap_or(i64::MAX);
                 Value::from(seen.token.as_i64().unwrap_or_default().saturating_add(count))
@@ -138,31 +140,43 @@ impl Paginator {
     }
 
     /// Whether a page with so many records is the last one.
-    fn is_last(&self, count: u64) -> bool {
-        let full = self.full();
-        count == 0 || full.is_some_and(|full| count < full)
+    fn is_last(&self, seen: &Seen<'_, '_>) -> bool {
+        let full = self.full(seen.size);
+        seen.count == 0 || full.is_some_and(|full| seen.count < full)
     }
 
-    /// Number of records of a full page.
-    pub(crate) fn full(&self) -> Option<u64> {
+    /// Number of records of a full page: of the size asked for, where it is not the manifest's.
+    pub(crate) fn full(&self, asked: Option<u64>) -> Option<u64> {
+        if asked.is_some() {
+            return asked;
+        }
         let size = self.page_size.as_ref().filter(|size| size.is_truthy())?;
         u64::try_from(size.as_i64()?).ok()
     }
 
     /// The page size as templates see it.
-    pub(crate) fn page_size(&self) -> Value {
-        self.page_size.clone().unwrap_or_default()
+    pub(crate) fn page_size(&self, asked: Option<u64>) -> Value {
+        let asked = asked.and_then(|size| i64::try_from(size).ok()).map(Value::from);
+        asked.or_else(|| self.page_size.clone()).unwrap_or_default()
+    }
+
+    /// Whether the end of the walk is told from the number of records of a page alone, with no
+    /// regard to the size that was asked for.
+    pub(crate) fn stops_by_size(&self) -> bool {
+        let Strategy::Cursor { stop: Some(stop), .. } = &self.strategy else { return false };
+        let reads = |name| stop.template().is_some_and(|t| t.reads().of(name).is_some());
+        reads("last_page_size") && !reads("page_size")
     }
 
     /// What the request of a page carries.
-    pub(crate) fn inject(&self, token: &Value, options: &mut Options) {
+    pub(crate) fn inject(&self, token: &Value, asked: Option<u64>, options: &mut Options) {
         if let TokenPlace::Option(option) = &self.token_place
             && !token.is_nothing()
         {
             option.put(options, token.clone());
         }
-        if let (Some(option), Some(size)) = (&self.size_option, &self.page_size) {
-            option.put(options, size.clone());
+        if let (Some(option), Some(_)) = (&self.size_option, &self.page_size) {
+            option.put(options, self.page_size(asked));
         }
     }
 
@@ -182,7 +196,7 @@ impl Paginator {
             (Strategy::Cursor { .. }, TokenPlace::Path) => PositionKind::Url,
             (Strategy::Cursor { .. }, _) => PositionKind::Cursor,
         };
-        Position { kind, token: token.to_json(), page }
+        Position { kind, token: token.to_json(), page, window: None }
     }
 
     /// What its templates read of the page's body; `None` when nothing.
@@ -199,13 +213,19 @@ impl Paginator {
 }
 
 impl Strategy {
-    fn build(part: &Part<'_>) -> Result<Self, BuildError> {
+    fn build(part: &Part<'_>, sized: bool) -> Result<Self, BuildError> {
         let inject_first = part.flag("inject_on_first_request")?;
         match part.kind() {
-            "CursorPagination" => Ok(Self::Cursor {
-                value: part.needed("cursor_value")?.template(&part.parameters())?,
-                stop: part.condition_at("stop_condition")?,
-            }),
+            "CursorPagination" => {
+                let value = part.needed("cursor_value")?.template(&part.parameters())?;
+                let stop = part.condition_at("stop_condition")?;
+                let stopping = stop.as_ref().and_then(InterpolatedBoolean::template);
+                let mut templates = std::iter::once(value.template()).chain(stopping);
+                if !sized && templates.any(|t| t.reads().of("page_size").is_some()) {
+                    return Err(part.fault("a template reads `page_size`, which is not set".into()));
+                }
+                Ok(Self::Cursor { value, stop })
+            }
             "OffsetIncrement" => Ok(Self::Offset { inject_first }),
             _ => {
                 let first = part.child("start_from_page").map(|first| {

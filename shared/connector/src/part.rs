@@ -51,6 +51,16 @@ impl<'c> Part<'c> {
         self.json.get("type").and_then(Json::as_str).unwrap_or_default()
     }
 
+    /// Where it stands in the manifest.
+    pub(crate) fn place(&self) -> &str {
+        &self.path
+    }
+
+    /// Its line there.
+    pub(crate) fn line(&self) -> u32 {
+        self.line
+    }
+
     /// A field that is set.
     pub(crate) fn child(&self, field: &str) -> Option<Self> {
         let json = self.json.get(field).filter(|json| !json.is_null())?;

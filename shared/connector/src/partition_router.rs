@@ -1,13 +1,14 @@
 //! Partition routers: the parts that a stream is read in — a list, the records of other streams,
-//! or every combination of such.
+//! or combinations, groups and unions of such.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::StreamName;
 use request::interpolation::Context;
 use request::requester::Options;
-use request::value::{Dict, Key, Value};
-use serde_json::{Map, Value as Json};
+use request::value::{Dict, Key, Style, Value};
+use serde_json::{Map, Value as Json, json};
 
 use crate::dpath::{Path, PathError};
 use crate::option::Injection;
@@ -24,6 +25,28 @@ pub(crate) enum Router {
     Substream(Vec<Arc<Parent>>),
     /// Every combination; the last router turns fastest.
     Product(Vec<Self>),
+    /// `GroupingPartitionRouter`.
+    Group(Box<Group>),
+    /// `UnionPartitionRouter`.
+    Union(Union),
+}
+
+/// Several partitions of another router as one.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// So many of them.
+    pub(crate) size: usize,
+    /// Whether values that come again are left out.
+    pub(crate) deduplicate: bool,
+    pub(crate) inner: Router,
+}
+
+/// The partitions of several routers, each value once.
+#[derive(Debug)]
+pub(crate) struct Union {
+    /// The one field that names a partition.
+    pub(crate) field: String,
+    pub(crate) routers: Vec<Router>,
 }
 
 /// `ListPartitionRouter`.
@@ -44,6 +67,8 @@ pub(crate) struct Parent {
     option: Option<Injection>,
     /// The parent's own state is kept within the child's.
     pub(crate) incremental: bool,
+    /// Where a record holds the child's first page.
+    pointer: Option<Path>,
 }
 
 impl Router {
@@ -56,15 +81,7 @@ impl Router {
         let listed = retriever.child("partition_router").is_some_and(|part| part.json.is_array());
         let mut routers = Vec::new();
         for part in retriever.children("partition_router") {
-            routers.push(match part.kind() {
-                "ListPartitionRouter" => Self::List(List::build(&part, context)?),
-                _ => Self::Substream(
-                    part.children("parent_stream_configs")
-                        .iter()
-                        .map(|parent| Parent::build(parent, context, stream).map(Arc::new))
-                        .collect::<Result<_, _>>()?,
-                ),
-            });
+            routers.push(Self::one(&part, context, stream)?);
         }
         if listed && !routers.is_empty() {
             return Ok(Some(Self::Product(routers)));
@@ -84,6 +101,69 @@ impl Router {
                 };
                 parents.iter().flat_map(one).collect()
             }
+            Self::Group(group) => group.inner.streams(),
+            Self::Union(union) => union.routers.iter().flat_map(Self::streams).collect(),
+        }
+    }
+
+    fn one(
+        part: &Part<'_>,
+        context: &Context<'_>,
+        stream: &dyn Fn(&Part<'_>) -> Result<Core, BuildError>,
+    ) -> Result<Self, BuildError> {
+        Ok(match part.kind() {
+            "ListPartitionRouter" => Self::List(List::build(part, context)?),
+            "GroupingPartitionRouter" => {
+                let below = part.needed("underlying_partition_router")?;
+                let size = part.needed("group_size")?;
+                let size = size.json.as_u64().and_then(|size| usize::try_from(size).ok());
+                let size = size.filter(|size| *size > 0);
+                let deduplicate = part.child("deduplicate").is_none_or(|flag| flag.json != false);
+                let inner = Self::one(&below, context, stream)?;
+                inner.without_options(&below)?;
+                Self::Group(Box::new(Group {
+                    size: size.ok_or_else(|| part.fault("`group_size` must be above 0".into()))?,
+                    deduplicate,
+                    inner,
+                }))
+            }
+            "UnionPartitionRouter" => Self::Union(Union::build(part, context, stream)?),
+            _ => Self::Substream(
+                part.children("parent_stream_configs")
+                    .iter()
+                    .map(|parent| Parent::build(parent, context, stream).map(Arc::new))
+                    .collect::<Result<_, _>>()?,
+            ),
+        })
+    }
+
+    /// Whether some parent records hold the first pages of their children.
+    pub(crate) fn reads_lazily(&self) -> bool {
+        matches!(self, Self::Substream(parents) if parents.iter().any(|p| p.pointer.is_some()))
+    }
+
+    /// Refuses options that a partition made of others cannot set.
+    fn without_options(&self, part: &Part<'_>) -> Result<(), BuildError> {
+        let has_options = match self {
+            Self::List(list) => list.option.is_some(),
+            Self::Substream(parents) => parents.iter().any(|parent| parent.option.is_some()),
+            Self::Product(_) | Self::Group(_) | Self::Union(_) => false,
+        };
+        if has_options {
+            let message = "`request_option` cannot stand in a router within another; use templates";
+            return Err(part.fault(message.into()));
+        }
+        Ok(())
+    }
+
+    /// The fields that name its partitions.
+    fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::List(list) => vec![&list.field],
+            Self::Substream(parents) => parents.iter().map(|p| p.field.as_str()).collect(),
+            Self::Union(union) => vec![&union.field],
+            Self::Group(group) => group.inner.fields(),
+            Self::Product(routers) => routers.iter().flat_map(Self::fields).collect(),
         }
     }
 
@@ -100,6 +180,7 @@ impl Router {
             Self::Product(routers) => {
                 routers.iter().rev().for_each(|router| router.inject(slice, options));
             }
+            Self::Group(_) | Self::Union(_) => {}
         }
     }
 }
@@ -109,6 +190,30 @@ fn put(option: Option<&Injection>, field: &str, slice: &Value, options: &mut Opt
         && let Some(value) = slice.get(field).filter(|value| value.is_truthy())
     {
         option.put(options, value.clone());
+    }
+}
+
+impl Union {
+    fn build(
+        part: &Part<'_>,
+        context: &Context<'_>,
+        stream: &dyn Fn(&Part<'_>) -> Result<Core, BuildError>,
+    ) -> Result<Self, BuildError> {
+        let field = part.text_at("partition_field", context)?.unwrap_or_default();
+        let mut routers = Vec::new();
+        for child in part.children("partition_routers") {
+            let router = Router::one(&child, context, stream)?;
+            router.without_options(&child)?;
+            if let Some(other) = router.fields().into_iter().find(|name| *name != field) {
+                let message = format!("partitions are named by `{other}`, not by `{field}`");
+                return Err(child.fault(message));
+            }
+            routers.push(router);
+        }
+        if routers.len() < 2 {
+            return Err(part.fault("`partition_routers` needs at least two".into()));
+        }
+        Ok(Self { field, routers })
     }
 }
 
@@ -151,12 +256,13 @@ impl Parent {
     ) -> Result<Self, BuildError> {
         let key = part.text_at("parent_key", context)?.unwrap_or_default();
         let extra = part.children("extra_fields");
-        let extra = extra.iter().map(|field| {
-            let segments =
-                field.json.as_array().ok_or_else(|| field.fault("expected a list".into()));
-            let texts = segments?.iter().map(|s| s.as_str().unwrap_or_default().to_owned());
-            Ok(Path::new(texts.collect()))
-        });
+        let extra = extra.iter().map(|field| path(field, &part.parameters(), context));
+        let pointer = part.child("lazy_read_pointer").filter(|pointer| pointer.json != &json!([]));
+        let pointer = pointer.map(|pointer| path(&pointer, &part.parameters(), context));
+        let pointer = pointer.transpose()?;
+        if pointer.as_ref().is_some_and(|path| path.segments().iter().any(|s| s.contains('*'))) {
+            return Err(part.fault("`lazy_read_pointer` takes no `*`".into()));
+        }
         Ok(Self {
             stream: Arc::new(stream(&part.needed("stream")?)?),
             key: Path::from_text(&key),
@@ -164,6 +270,7 @@ impl Parent {
             extra: extra.collect::<Result<_, BuildError>>()?,
             option: Injection::at(part, "request_option", context)?,
             incremental: part.flag("incremental_dependency")?,
+            pointer,
         })
     }
 
@@ -184,8 +291,49 @@ impl Parent {
             let value = path.get(record)?.map(Value::to_json).unwrap_or_default();
             extra.insert(path.segments().join("."), value);
         }
-        Ok(Some(Partition::new(key, extra)))
+        let mut partition = Partition::new(key, extra);
+        if let Some(pointer) = &self.pointer {
+            let mut page = Vec::new();
+            let empty = Value::from(Vec::new());
+            pointer.get(record)?.unwrap_or(&empty).write_json(&mut page, Style::Compact);
+            partition.first_page = Some(page.into());
+        }
+        Ok(Some(partition))
     }
+}
+
+/// A list of templates, as a path.
+fn path(part: &Part<'_>, parameters: &Value, context: &Context<'_>) -> Result<Path, BuildError> {
+    let segments = part.json.as_array().ok_or_else(|| part.fault("expected a list".into()))?;
+    let text = |segment: &Json| {
+        let template = Part::new(segment, String::new(), 0).template(parameters);
+        let template = template.map_err(|error| part.fault(error.message))?;
+        template.text(context).map_err(|error| part.fault(error.to_string()))
+    };
+    Ok(Path::new(segments.iter().map(text).collect::<Result<_, _>>()?))
+}
+
+/// Several partitions as one: each field a list of theirs.
+pub(crate) fn group(parts: &[Partition]) -> Partition {
+    let lists = |maps: Vec<&Map<String, Json>>, names: Vec<&String>| {
+        let list = |name: &String| {
+            maps.iter().map(|map| map.get(name).cloned().unwrap_or_default()).collect::<Json>()
+        };
+        names.into_iter().map(|name| (name.clone(), list(name))).collect::<Map<_, _>>()
+    };
+    let keys: Vec<_> = parts.iter().map(|part| &part.key).collect();
+    let extras: Vec<_> = parts.iter().map(|part| &part.extra).collect();
+    let names = keys.first().map(|first| first.keys().collect()).unwrap_or_default();
+    let more: BTreeSet<&String> = extras.iter().flat_map(|extra| extra.keys()).collect();
+    Partition::new(lists(keys, names), lists(extras, more.into_iter().collect()))
+}
+
+/// A partition of a union: its one field, and the rest beside it.
+pub(crate) fn unite(part: Partition, field: &str) -> Option<Partition> {
+    let (mut key, mut extra) = (part.key, part.extra);
+    let value = key.remove(field)?;
+    extra.extend(key);
+    Some(Partition::new([(field.to_owned(), value)].into_iter().collect(), extra))
 }
 
 /// One partition of several: of equal names the first router's holds.
@@ -199,10 +347,9 @@ pub(crate) fn combine(parts: &[Partition]) -> Partition {
 }
 
 /// A slice as templates see it: its names and bounds as items, its parts as attributes.
-pub(crate) fn slice_value(partition: &Partition, bounds: &[(&str, &str)]) -> Value {
+pub(crate) fn slice_value(partition: &Partition, bounds: Vec<(&str, Value)>) -> Value {
     let key = Dict::from(&partition.key);
-    let cursor: Dict =
-        bounds.iter().map(|(name, text)| (Key::from(*name), Value::from(*text))).collect();
+    let cursor: Dict = bounds.into_iter().map(|(name, value)| (Key::from(name), value)).collect();
     let items = key.iter().chain(cursor.iter()).map(|(k, v)| (k.clone(), v.clone())).collect();
     Value::Object(Arc::new(request::value::Object {
         items,

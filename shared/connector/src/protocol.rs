@@ -149,7 +149,7 @@ fn described(stream: &Stream, schema: &Value) -> Value {
     });
     if let Some(fields) = described.as_object_mut() {
         if let Some(cursor) = stream.cursor_field() {
-            fields.insert("source_defined_cursor".into(), json!(true));
+            fields.insert("source_defined_cursor".into(), json!(!stream.cursor_is_chosen()));
             fields.insert("default_cursor_field".into(), json!([cursor]));
         }
         if !stream.primary_key().is_empty() {
@@ -179,6 +179,7 @@ pub async fn read(
     let mut summary = Summary::default();
     let empty = Map::new();
     let clock = source.clock();
+    source.keep_pages();
     for name in &selected.0 {
         let mut records = 0;
         let read = match named(source, name) {

@@ -5,9 +5,10 @@ mod walk;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use model::CursorValue;
 use serde_json::{Map, Value as Json};
 
-use crate::cursor::{CursorError, Moment, Partitions, Progress};
+use crate::cursor::{Counted, Cursor, CursorError, Moment, Partitions, Progress};
 use crate::error::Error;
 use crate::retriever::{PageReader, Record, Span};
 use crate::slice::{Partition, Slice};
@@ -27,6 +28,8 @@ pub(crate) struct StreamRun {
     slices: VecDeque<Slice>,
     partition: Option<Partition>,
     open: Option<Open>,
+    /// Whether first pages are taken from the records of the parent: there is no state yet.
+    lazy: bool,
     /// When this read began, as the clock says.
     began: model::Timestamp,
 }
@@ -36,6 +39,7 @@ pub(crate) struct StreamRun {
 struct Open {
     reader: PageReader,
     latest: Option<Moment>,
+    count: Option<i128>,
 }
 
 /// What the state of a stream is made of.
@@ -45,6 +49,8 @@ enum Tracker {
     None,
     /// One cursor.
     One(Progress),
+    /// A count.
+    Count(Counted),
     /// One for each partition.
     Many(Partitions),
 }
@@ -63,24 +69,30 @@ impl StreamRun {
     pub(crate) fn new(core: &Arc<Core>, state: &Map<String, Json>) -> Result<Self, Error> {
         let (core, counts) = core.reading(state);
         let fault = |error: CursorError| core.state_error(&error);
-        let known = if state.contains_key(NO_STATE) || !counts { &Map::new() } else { state };
+        let fresh = state.contains_key(NO_STATE) || !counts;
+        let known = if fresh { Map::new() } else { state.clone() };
+        let known = core.migrations.iter().fold(known, |state, step| step.migrate(state));
+        // What a read without a cursor left is kept beside what this one leaves.
+        let kept = if counts && fresh { state } else { &known };
         let tracker = match (&core.cursor, &core.router) {
             (None, _) => Tracker::None,
-            (Some(cursor), None) => {
-                // What a read without a cursor left is kept beside what this one leaves.
-                let kept = if counts { state } else { known };
+            (Some(Cursor::Count(cursor)), _) => {
+                Tracker::Count(Counted::from_state(cursor, kept).map_err(fault)?)
+            }
+            (Some(Cursor::Datetime(cursor)), None) => {
                 Tracker::One(Progress::from_state(cursor, kept, None).map_err(fault)?)
             }
-            (Some(cursor), Some(_)) => {
-                Tracker::Many(Partitions::from_state(cursor, known).map_err(fault)?)
+            (Some(Cursor::Datetime(cursor)), Some(_)) => {
+                Tracker::Many(Partitions::from_state(cursor, &known).map_err(fault)?)
             }
         };
         Ok(Self {
             tracker,
-            walk: PartitionWalk::new(&core, known)?,
+            walk: PartitionWalk::new(&core, &known)?,
             slices: VecDeque::new(),
             partition: None,
             open: None,
+            lazy: core.reads_lazily && state.is_empty(),
             began: core.shared.runtime.clock.now(),
             core,
         })
@@ -104,14 +116,15 @@ impl StreamRun {
             if let Some(slice) = self.slices.pop_front() {
                 let span = self.span(&slice);
                 let reader = PageReader::new(Arc::clone(&self.core), slice, None, span);
-                self.open = Some(Open { reader, latest: None });
+                self.open = Some(Open { reader, latest: None, count: None });
                 continue;
             }
             self.finish_partition();
-            let Some(partition) = self.walk.next().await? else {
+            let Some(mut partition) = self.walk.next().await? else {
                 self.finish();
                 return Ok(None);
             };
+            partition.first_page = partition.first_page.filter(|_| self.lazy);
             self.slices = self.plan(&partition)?;
             self.partition = Some(partition).filter(|_| !self.slices.is_empty());
         }
@@ -120,13 +133,16 @@ impl StreamRun {
     /// The slices of a partition.
     fn plan(&mut self, partition: &Partition) -> Result<VecDeque<Slice>, Error> {
         let core = &self.core;
-        let Some(cursor) = &core.cursor else {
+        if let Tracker::Count(counted) = &self.tracker {
+            return Ok(VecDeque::from([counted.slice(partition)]));
+        }
+        let Some(cursor) = core.datetime() else {
             return Ok(VecDeque::from([core.slice(partition, None)]));
         };
         let most = core.shared.runtime.limits.max_slices;
         let end = cursor.end(Moment::utc(core.shared.runtime.now));
         let windows = match &mut self.tracker {
-            Tracker::None => Ok(None),
+            Tracker::None | Tracker::Count(_) => Ok(None),
             Tracker::One(progress) => progress.windows(cursor, end, most).map(Some),
             Tracker::Many(partitions) => partitions.windows(cursor, partition, end, most),
         };
@@ -136,9 +152,9 @@ impl StreamRun {
 
     /// Which records of a slice are read, where the source does not choose them.
     fn span(&self, slice: &Slice) -> Option<Span> {
-        let cursor = self.core.cursor.as_ref().filter(|_| self.core.filters_by_cursor())?;
+        let cursor = self.core.datetime().filter(|_| self.core.filters_by_cursor())?;
         let progress = match &self.tracker {
-            Tracker::None => None,
+            Tracker::None | Tracker::Count(_) => None,
             Tracker::One(progress) => Some(progress),
             Tracker::Many(partitions) => partitions.progress(&slice.partition),
         };
@@ -147,7 +163,13 @@ impl StreamRun {
     }
 
     fn observe(&mut self, records: &[Record]) {
-        let (Some(cursor), Some(open)) = (&self.core.cursor, &mut self.open) else { return };
+        let Some(open) = &mut self.open else { return };
+        for record in records {
+            if let Some(CursorValue::Integer(count)) = record.cursor {
+                open.count = open.count.max(Some(count));
+            }
+        }
+        let Some(cursor) = self.core.datetime() else { return };
         for value in records.iter().filter_map(|record| record.moment) {
             open.latest = open.latest.max(Some(value));
             if let Tracker::Many(partitions) = &mut self.tracker {
@@ -157,16 +179,18 @@ impl StreamRun {
     }
 
     fn close(&mut self) -> Result<(), Error> {
-        let (Some(open), Some(cursor)) = (self.open.take(), &self.core.cursor) else {
-            return Ok(());
-        };
+        let Some(open) = self.open.take() else { return Ok(()) };
         if open.reader.skipped() {
             return Ok(());
         }
+        if let Tracker::Count(counted) = &mut self.tracker {
+            counted.close(open.count);
+        }
+        let Some(cursor) = self.core.datetime() else { return Ok(()) };
         let slice = open.reader.slice();
         let (Some(start), Some(end)) = (&slice.start, &slice.end) else { return Ok(()) };
         let closed = match &mut self.tracker {
-            Tracker::None => Ok(()),
+            Tracker::None | Tracker::Count(_) => Ok(()),
             Tracker::One(progress) => progress.close(cursor, (start, end), open.latest),
             Tracker::Many(partitions) => {
                 partitions.close(cursor, &slice.partition, (start, end), open.latest)
@@ -177,7 +201,7 @@ impl StreamRun {
 
     fn finish_partition(&mut self) {
         if let (Tracker::Many(partitions), Some(cursor), Some(partition)) =
-            (&mut self.tracker, &self.core.cursor, self.partition.take())
+            (&mut self.tracker, self.core.datetime(), self.partition.take())
         {
             partitions.finish_partition(cursor, &partition);
         }
@@ -194,14 +218,19 @@ impl StreamRun {
     /// The state, as the reference writes it.
     pub(crate) fn state(&self) -> Map<String, Json> {
         match (&self.tracker, &self.core.cursor) {
-            (Tracker::One(progress), Some(cursor)) => progress.state(cursor),
-            (Tracker::Many(partitions), Some(cursor)) => partitions.state(cursor),
+            (Tracker::One(progress), Some(Cursor::Datetime(cursor))) => progress.state(cursor),
+            (Tracker::Many(partitions), Some(Cursor::Datetime(cursor))) => partitions.state(cursor),
+            (Tracker::Count(counted), Some(Cursor::Count(cursor))) => counted.state(cursor),
             _ => [(NO_STATE.to_owned(), Json::Bool(true))].into_iter().collect(),
         }
     }
 
     /// Whether the state can be told before the stream was read whole.
     pub(crate) fn checkpoints(&self) -> bool {
-        matches!(self.tracker, Tracker::One(_))
+        match &self.tracker {
+            Tracker::One(_) => true,
+            Tracker::Count(counted) => counted.has_moved(),
+            Tracker::None | Tracker::Many(_) => false,
+        }
     }
 }

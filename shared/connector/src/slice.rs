@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use model::Window;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -17,12 +18,15 @@ pub struct Partition {
     /// What the parent record gives along; not part of the name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
+    /// Its first page, where the parent record holds it already.
+    #[serde(skip)]
+    pub(crate) first_page: Option<Bytes>,
 }
 
 impl Partition {
     /// From a key in any order.
     pub fn new(key: Map<String, Value>, extra: Map<String, Value>) -> Self {
-        Self { key: sorted(key), extra }
+        Self { key: sorted(key), extra, first_page: None }
     }
 
     /// The key as one text, equal for equal keys.
@@ -39,6 +43,15 @@ impl Partition {
             text
         })
     }
+}
+
+/// What tells texts apart, in few bytes.
+pub(crate) fn digest_of(text: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    for (to, from) in short.iter_mut().zip(Sha256::digest(text.as_bytes())) {
+        *to = from;
+    }
+    short
 }
 
 fn sorted(map: Map<String, Value>) -> Map<String, Value> {
@@ -113,11 +126,16 @@ pub struct Position {
     pub token: Value,
     /// Number of the page within the slice, from 0.
     pub page: u64,
+    /// The part of the slice that is being walked, by the bounds that are sent, where it is not
+    /// the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<[String; 2]>,
 }
 
 impl Position {
     /// The first page.
-    pub const FIRST: Self = Self { kind: PositionKind::First, token: Value::Null, page: 0 };
+    pub const FIRST: Self =
+        Self { kind: PositionKind::First, token: Value::Null, page: 0, window: None };
 }
 
 #[cfg(test)]

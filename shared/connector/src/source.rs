@@ -2,6 +2,7 @@
 
 mod check;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +16,12 @@ use request::interpolation::{Context, InterpolatedBoolean, InterpolatedString};
 use request::value::Value;
 use serde_json::Value as Json;
 
+use crate::catalog::Catalog;
 use crate::dynamic::{Dynamic, Made};
 use crate::error::Error;
 use crate::manifest::{Listed, Manifest};
 use crate::part::{BuildError, Part};
-use crate::retriever::{Rules, Slots};
+use crate::retriever::{Cache, Rules, Slots};
 use crate::stream::{Core, Stream};
 
 /// What a source runs on.
@@ -59,6 +61,8 @@ pub struct Limits {
 pub struct Hosting {
     /// Keeps the tokens that a refresh replaces; without it they live as long as the source.
     pub grants: Option<Arc<dyn Grants>>,
+    /// What the reader wants of the streams.
+    pub catalog: Catalog,
 }
 
 impl Default for Limits {
@@ -81,6 +85,12 @@ pub(crate) struct Shared {
     pub(crate) caller: Caller,
     /// Room for jobs at the source.
     pub(crate) jobs: Arc<Slots>,
+    /// What the reader wants of the streams.
+    pub(crate) catalog: Catalog,
+    /// Answers that streams share.
+    pub(crate) cache: Cache,
+    /// Names of the streams that others take their partitions from.
+    parents: HashSet<String>,
     config: Value,
 }
 
@@ -95,6 +105,11 @@ impl Shared {
     /// What every template sees.
     pub(crate) fn context(&self) -> Context<'_> {
         Context::new(self.config.clone(), self.runtime.now).ids(self.runtime.ids.as_ref())
+    }
+
+    /// Whether other streams take their partitions from the stream of that name.
+    pub(crate) fn is_parent(&self, stream: &str) -> bool {
+        self.parents.contains(stream)
     }
 
     /// The zone of texts that name none, if the overlay says which.
@@ -185,16 +200,20 @@ impl Source {
         let rules = Rules::new(overlay).map_err(|source| Error::Overlay { source })?;
         let Limits { timeout, max_body, .. } = runtime.limits;
         let (http, clock) = (Arc::clone(&runtime.http), Arc::clone(&runtime.clock));
+        let listed: Vec<Listed> = manifest.listed().collect();
         let shared = Arc::new(Shared {
             caller: Caller::new(http, clock, timeout, max_body).keeping(hosting.grants),
             jobs: Slots::new(jobs_at_once(&manifest.most_jobs(), config, runtime.now)),
+            catalog: hosting.catalog,
+            cache: Cache::default(),
+            parents: parents(&listed),
             overlay: overlay.clone(),
             config: Value::from(config),
             rules,
             runtime,
         });
         let mut streams = Vec::new();
-        for Listed { json, path, condition } in manifest.listed() {
+        for Listed { json, path, condition } in listed {
             let part = Part::new(&json, path, 0);
             let build = || {
                 if !is_wanted(condition.as_ref(), &part, &shared)? {
@@ -255,6 +274,11 @@ impl Source {
         self.shared.runtime.clock.as_ref()
     }
 
+    /// Keeps the pages that streams share from now on: several are about to be read.
+    pub(crate) fn keep_pages(&self) {
+        self.shared.cache.open();
+    }
+
     /// What a connection's configuration must look like.
     pub fn spec(&self) -> Json {
         self.manifest.spec()
@@ -297,4 +321,23 @@ fn is_wanted(group: Option<&Json>, part: &Part<'_>, shared: &Shared) -> Result<b
     let condition = InterpolatedBoolean::new(text, &Value::empty_dict());
     let condition = condition.map_err(|error| fault(error.to_string()))?;
     condition.eval(&shared.context()).map_err(|error| fault(error.to_string()))
+}
+
+/// The names of the streams within others, at any depth.
+fn parents(listed: &[Listed]) -> HashSet<String> {
+    let mut names = HashSet::new();
+    let mut open: Vec<&Json> = listed.iter().map(|listed| &listed.json).collect();
+    while let Some(json) = open.pop() {
+        match json {
+            Json::Object(fields) => {
+                let configs = fields.get("parent_stream_configs").and_then(Json::as_array);
+                let found = configs.into_iter().flatten().filter_map(|c| c.pointer("/stream/name"));
+                names.extend(found.filter_map(Json::as_str).map(str::to_owned));
+                open.extend(fields.values());
+            }
+            Json::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    names
 }

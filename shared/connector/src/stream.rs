@@ -1,29 +1,34 @@
 //! One stream of a source, as other crates read it.
 
 mod delegating;
+mod parts;
 
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream};
-use model::{StreamName, Timestamp, Window};
-use request::decoder::{Decoder, Paging};
+use model::{CursorValue, StreamName, Timestamp, Window};
+use request::decoder::Decoder;
 use request::requester::Options;
 use request::value::{Selection, Value};
 use serde_json::{Map, Value as Json, json};
 
-use crate::cursor::{Bounds, DatetimeCursor, Moment, Progress};
+use crate::cursor::{Bounds, CountCursor, Counted, Cursor, DatetimeCursor, Moment, Progress};
 use crate::error::{At, Error};
 use crate::option::Injection;
 use crate::paginator::Paginator;
 use crate::part::{BuildError, Part};
 use crate::partition_router::{Router, slice_value};
-use crate::record_selector::{Extractor, Selector};
-use crate::retriever::{Fetcher, Job, PageReader, Span, job};
+use crate::record_selector::Selector;
+use crate::retriever::{
+    Fetcher, Job, PageReader, PageSizeReduction, QueryProperties, Reset, Span, Splitting, job,
+};
 use crate::run::{Event, PartitionWalk, StreamRun};
 use crate::schema::{self, Schema};
 use crate::slice::{Partition, Position, Slice};
 use crate::source::Shared;
+use crate::state_migration::StateMigration;
 pub(crate) use delegating::Delegated;
+use parts::{cursor, fits, is_chosen, reading, reads_lazily};
 
 /// How much of a record is understood on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +44,7 @@ pub enum Tier {
 pub(crate) struct Core {
     pub(crate) name: StreamName,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) cursor: Option<DatetimeCursor>,
+    pub(crate) cursor: Option<Cursor>,
     pub(crate) router: Option<Router>,
     pub(crate) fetcher: Fetcher,
     pub(crate) paginator: Paginator,
@@ -54,6 +59,17 @@ pub(crate) struct Core {
     pub(crate) response_reads: Option<Selection>,
     /// Slice and partition options go with the first page only.
     pub(crate) first_page_options_only: bool,
+    /// What turns old states into those of today.
+    pub(crate) migrations: Vec<StateMigration>,
+    /// Its reader may choose another cursor field.
+    cursor_is_chosen: bool,
+    /// The properties that its requests name.
+    pub(crate) properties: Option<QueryProperties>,
+    pub(crate) page_size_reduction: Option<PageSizeReduction>,
+    pub(crate) splitting: Option<Splitting>,
+    pub(crate) reset: Reset,
+    /// A first read finds its first pages in the records of the parent.
+    pub(crate) reads_lazily: bool,
     primary_key: Vec<Vec<String>>,
     start_option: Option<Injection>,
     end_option: Option<Injection>,
@@ -96,17 +112,13 @@ impl Core {
         let retriever = part.needed("retriever")?;
         let name = part.text("name")?.unwrap_or_default();
         let name: StreamName = name.parse().map_err(|e| part.fault(format!("name: {e}")))?;
-        let overlay = shared.overlay.stream(&name);
         let sync = part.child("incremental_sync");
-        let zone = shared.zone(part)?;
-        let cursor =
-            sync.as_ref().map(|sync| DatetimeCursor::build(sync, &context, &overlay, zone));
-        let cursor = cursor.transpose()?;
+        let router = Router::build(&retriever, &context, &|part| Self::build(part, shared))?;
+        let cursor = cursor(part, &name, router.as_ref(), shared)?;
         let option = |field| match &sync {
             Some(sync) => Injection::at(sync, field, &context),
             None => Ok(None),
         };
-        let parent = |part: &Part<'_>| Self::build(part, shared);
         let job = Job::build(&retriever, &name, shared)?;
         let (requester, paginator) = match &job {
             Some(_) => ("download_requester", "download_paginator"),
@@ -116,18 +128,25 @@ impl Core {
             Some(paginator) => Paginator::build(&paginator, &context)?,
             None => Paginator::none(),
         };
-        let client_side = job.is_none() && cursor.as_ref().is_some_and(|c| c.client_side);
+        let datetime = cursor.as_ref().and_then(Cursor::datetime);
+        let client_side = job.is_none() && datetime.is_some_and(|cursor| cursor.client_side);
         let selector = retriever.needed("record_selector")?;
-        let (decoder, extractor) = if job.is_some() {
-            job::download(&retriever, shared)?
-        } else {
-            let extractor = Extractor::build(&selector.needed("extractor")?, shared)?;
-            (job::decoder(&retriever, "decoder")?, extractor)
+        let (decoder, extractor) = match &job {
+            Some(_) => job::download(&retriever, shared)?,
+            None => reading(&retriever, &selector, shared)?,
         };
         fits(&decoder, &paginator, &extractor).map_err(|message| retriever.fault(message))?;
+        let requester = retriever.needed(requester)?;
+        let reads_lazily = reads_lazily(router.as_ref(), &retriever, sync.as_ref())?;
         Ok(Self {
-            router: Router::build(&retriever, &context, &parent)?,
-            fetcher: Fetcher::build(&retriever.needed(requester)?, shared)?,
+            router,
+            reads_lazily,
+            properties: QueryProperties::build(&requester, name.as_str(), shared)?,
+            cursor_is_chosen: sync.as_ref().is_some_and(is_chosen),
+            page_size_reduction: PageSizeReduction::build(&retriever)?,
+            splitting: Splitting::build(&retriever, sync.as_ref())?,
+            reset: Reset::build(&retriever, cursor.as_ref())?,
+            fetcher: Fetcher::build(&requester, shared, shared.is_parent(name.as_str()))?,
             job: job.map(Box::new),
             selector: Selector::build(part, &selector, extractor, client_side, &context)?,
             decoder,
@@ -137,8 +156,12 @@ impl Core {
             paginator,
             first_page_options_only: retriever
                 .flag("ignore_stream_slicer_parameters_on_paginated_requests")?,
+            migrations: StateMigration::of(part, &context)?,
             primary_key: schema::primary_key(part)?,
-            start_option: option("start_time_option")?,
+            start_option: option(match &cursor {
+                Some(Cursor::Count(_)) => "start_value_option",
+                _ => "start_time_option",
+            })?,
             end_option: option("end_time_option")?,
             cursor,
             name,
@@ -155,12 +178,15 @@ impl Core {
 
     /// A slice as templates see it.
     pub(crate) fn slice_value(&self, slice: &Slice) -> Value {
-        let mut bounds = Vec::new();
-        if let (Some(cursor), Some(start), Some(end)) = (&self.cursor, &slice.start, &slice.end) {
-            bounds.push((cursor.start_field.as_str(), start.as_str()));
-            bounds.push((cursor.end_field.as_str(), end.as_str()));
-        }
-        slice_value(&slice.partition, &bounds)
+        let bounds = match (&self.cursor, &slice.start, &slice.end) {
+            (Some(Cursor::Datetime(cursor)), Some(start), Some(end)) => vec![
+                (cursor.start_field.as_str(), Value::from(start.as_str())),
+                (cursor.end_field.as_str(), Value::from(end.as_str())),
+            ],
+            (Some(Cursor::Count(_)), Some(start), _) => CountCursor::bounds(start).to_vec(),
+            _ => Vec::new(),
+        };
+        slice_value(&slice.partition, bounds)
     }
 
     /// What a request carries of its slice; what a job makes is of the slice as a whole.
@@ -172,36 +198,43 @@ impl Core {
             router.inject(slice, options);
         }
         let Some(cursor) = &self.cursor else { return };
+        let (start, end) = cursor.bound_fields();
         let bound = |field: &str| slice.get(field).cloned().unwrap_or_default();
         if let Some(option) = &self.start_option {
-            option.put(options, bound(&cursor.start_field));
+            option.put(options, bound(start));
         }
         if let Some(option) = &self.end_option {
-            option.put(options, bound(&cursor.end_field));
+            option.put(options, bound(end));
         }
     }
 
     /// The path of the records, when their bytes can be taken as they are.
     pub(crate) fn raw_path(&self) -> Option<&[String]> {
-        self.selector.raw_path().filter(|_| self.decoder == Decoder::Json)
+        let whole = self.decoder == Decoder::Json && self.properties.is_none();
+        self.selector.raw_path().filter(|_| whole)
     }
 
     /// Whether records outside the time to be read are dropped here.
     pub(crate) fn filters_by_cursor(&self) -> bool {
-        let cursor = self.cursor.as_ref().filter(|_| self.job.is_none());
+        let cursor = self.datetime().filter(|_| self.job.is_none());
         cursor.is_some_and(|cursor| cursor.client_side || cursor.data_feed)
     }
 
     /// Whether pages come newest first, so that known records end the walk.
     pub(crate) fn is_feed(&self) -> bool {
-        let cursor = self.cursor.as_ref().filter(|_| self.job.is_none());
+        let cursor = self.datetime().filter(|_| self.job.is_none());
         cursor.is_some_and(|cursor| cursor.data_feed)
+    }
+
+    /// The cursor over time, if it has one.
+    pub(crate) fn datetime(&self) -> Option<&DatetimeCursor> {
+        self.cursor.as_ref().and_then(Cursor::datetime)
     }
 
     /// One slice of a partition and a window.
     pub(crate) fn slice(&self, partition: &Partition, bounds: Option<&Bounds>) -> Slice {
         let mut slice = Slice { partition: partition.clone(), ..Slice::default() };
-        if let (Some(cursor), Some(bounds)) = (&self.cursor, bounds) {
+        if let (Some(cursor), Some(bounds)) = (self.datetime(), bounds) {
             let (start, end) = cursor.texts(bounds);
             (slice.start, slice.end) = (Some(start), Some(end));
             slice.window = Window::new(bounds.from.at(), bounds.until.at()).ok();
@@ -212,27 +245,6 @@ impl Core {
     /// The name of the stream in an error about its state.
     pub(crate) fn state_error(&self, error: &crate::cursor::CursorError) -> Error {
         Error::State { stream: self.name.to_string(), message: error.to_string() }
-    }
-}
-
-/// Refuses what would lose records: a paginator that cannot read the answers, or counts more
-/// records than the source does; several extractors over an answer that is read once.
-fn fits(decoder: &Decoder, paginator: &Paginator, extractor: &Extractor) -> Result<(), String> {
-    let kind = decoder.name();
-    if extractor.combines() && decoder.streams() {
-        return Err(format!("a CombinedExtractor cannot read answers through a {kind}"));
-    }
-    if extractor.unites() && paginator.counts_records() {
-        return Err("an OffsetIncrement cannot count what a union of extractors finds".to_owned());
-    }
-    match decoder.paging() {
-        Paging::None if !paginator.is_none() => {
-            Err(format!("answers that a {kind} reads have no pages; use NoPagination"))
-        }
-        Paging::Blind if paginator.reads("response").is_some() => {
-            Err(format!("`response` is not known to a paginator where a {kind} reads the answers"))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -253,7 +265,7 @@ impl Stream {
 
     /// The top-level field that orders the versions of a record.
     pub fn cursor_field(&self) -> Option<&str> {
-        self.0.cursor.as_ref().map(|cursor| cursor.field.as_str())
+        self.0.cursor.as_ref().map(Cursor::field)
     }
 
     /// The JSON schema of its records; where the manifest says so, the API is asked for it.
@@ -264,6 +276,11 @@ impl Stream {
     /// How much of a record is understood on its way.
     pub fn tier(&self) -> Tier {
         if self.0.raw_path().is_some() { Tier::Raw } else { Tier::Value }
+    }
+
+    /// Whether the reader of the stream may choose another cursor field.
+    pub fn cursor_is_chosen(&self) -> bool {
+        self.0.cursor_is_chosen
     }
 
     /// Whether it can be read from where the last read ended.
@@ -284,22 +301,39 @@ impl Stream {
             Err(error) => return Box::pin(stream::once(async { Err(error) })),
         };
         Box::pin(stream::try_unfold(walk, |mut walk| async move {
-            Ok(walk.next().await?.map(|partition| (partition, walk)))
+            let partition = walk.next().await?;
+            Ok(partition.map(|partition| (Partition { first_page: None, ..partition }, walk)))
         }))
     }
 
     /// The slices of a partition, from an instant (its lookback is taken off here) to `now`, or
-    /// to the manifest's own end. A stream without a cursor has one slice.
+    /// to the manifest's own end. A stream without a cursor has one slice, and so has one that
+    /// keeps a count, from there on.
     pub fn slices(
         &self,
         partition: &Partition,
-        from: Option<Timestamp>,
+        from: Option<&CursorValue>,
         now: Timestamp,
     ) -> Result<Vec<Slice>, Error> {
         let core = &self.0;
-        let Some(cursor) = &core.cursor else { return Ok(vec![core.slice(partition, None)]) };
+        let cursor = match &core.cursor {
+            None => return Ok(vec![core.slice(partition, None)]),
+            Some(Cursor::Count(cursor)) => {
+                let known = match from {
+                    Some(CursorValue::Integer(count)) => Some(*count),
+                    _ => None,
+                };
+                let counted = Counted::resuming(cursor, known, Map::new());
+                return Ok(vec![counted.slice(partition)]);
+            }
+            Some(Cursor::Datetime(cursor)) => cursor,
+        };
+        let from = match from {
+            Some(CursorValue::Instant(at)) => Some(Moment::utc(*at)),
+            _ => None,
+        };
         let most = core.shared.runtime.limits.max_slices;
-        let mut progress = Progress::resuming(cursor, from.map(Moment::utc), Map::new());
+        let mut progress = Progress::resuming(cursor, from, Map::new());
         let windows = progress.windows(cursor, cursor.end(Moment::utc(now)), most);
         let windows = windows.map_err(|e| core.state_error(&e))?;
         let parts = windows.into_iter().flat_map(|window| cursor.parts(window));

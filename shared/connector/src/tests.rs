@@ -2,6 +2,7 @@
 
 mod answers;
 mod control;
+mod counts;
 mod fake;
 mod jobs;
 mod partitions;

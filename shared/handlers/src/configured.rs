@@ -181,7 +181,7 @@ impl Configured {
         };
         let LoadedSource { manifest, overlay } = found.source.as_ref();
         let grants = grants::Kept::new(self.store.clone(), (&found.tenant.tenant, connection));
-        let hosting = Hosting { grants: Some(Arc::new(grants)) };
+        let hosting = Hosting { grants: Some(Arc::new(grants)), ..Hosting::default() };
         let config = Value::Object(config);
         let source = Source::hosted(manifest, overlay, &config, (runtime, hosting)).await;
         source.map_err(failed)

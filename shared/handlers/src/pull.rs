@@ -147,11 +147,11 @@ pub trait Pull: Debug + Send + Sync {
     /// Its partitions: one that is empty for a stream without.
     fn partitions(&self) -> BoxStream<'_, Result<PullPartition, PullError>>;
 
-    /// The slices of a partition from where it resumes.
+    /// The slices of a partition from where it resumes: an instant, or a count.
     async fn slices(
         &self,
         partition: &PullPartition,
-        from: Option<Timestamp>,
+        from: Option<&CursorValue>,
     ) -> Result<Vec<PullSlice>, PullError>;
 
     /// Reads a slice from a place; from its first page when none is given.

@@ -33,6 +33,10 @@ pub enum Action {
     RefreshToken,
     /// Start the slice over.
     ResetPagination,
+    /// Ask for the page again, with fewer records.
+    ReducePageSize,
+    /// Ask for the window in halves.
+    SplitWindow,
 }
 
 impl Action {
@@ -45,6 +49,8 @@ impl Action {
             "RATE_LIMITED" => Self::RateLimited,
             "REFRESH_TOKEN_THEN_RETRY" => Self::RefreshToken,
             "RESET_PAGINATION" => Self::ResetPagination,
+            "REDUCE_PAGE_SIZE" => Self::ReducePageSize,
+            "SPLIT_REQUEST_WINDOW" => Self::SplitWindow,
             _ => return None,
         })
     }

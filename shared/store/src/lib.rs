@@ -35,7 +35,7 @@ pub use plan::{
 };
 pub use publish::Unpublished;
 pub use repository::{Store, Timing};
-pub use resume::{Progress, counted, resume_point};
+pub use resume::{Progress, counted, counts, resume_point};
 pub use run::{Counts, Reason, Run, RunStatus};
 pub use work::{GENERATION, GONE, Landed, Refreshed};
 

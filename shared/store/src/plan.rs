@@ -183,6 +183,17 @@ pub struct Partition {
     pub last: Option<Attempt>,
 }
 
+impl Partition {
+    /// Where its next slices start: the resume point, or the greatest count of a stream that
+    /// keeps one. Such a stream has one slice a plan, so nothing open lies before it.
+    pub fn reached(&self) -> Option<CursorValue> {
+        match &self.cursor {
+            Some(CursorValue::Integer(count)) => Some(CursorValue::Integer(*count)),
+            _ => self.resume.map(CursorValue::Instant),
+        }
+    }
+}
+
 /// What a later attempt is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {

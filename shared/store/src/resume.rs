@@ -32,6 +32,12 @@ pub fn counted(cursor: Option<&CursorValue>, run_start: Timestamp) -> Option<Tim
     }
 }
 
+/// Whether a cursor says how far its stream has been read: counts do, and instants that are not
+/// ahead of the run.
+pub fn counts(cursor: Option<&CursorValue>, run_start: Timestamp) -> bool {
+    matches!(cursor, Some(CursorValue::Integer(_))) || counted(cursor, run_start).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -47,6 +53,17 @@ mod tests {
         let far = CursorValue::Instant(at(9_000_000_000));
         assert_eq!(counted(Some(&far), at(100)), None);
         assert_eq!(counted(Some(&CursorValue::Instant(at(100))), at(100)), Some(at(100)));
+    }
+
+    #[test]
+    fn a_count_moves_a_stream_and_a_text_does_not() {
+        assert!(counts(Some(&CursorValue::Integer(7)), at(1)));
+        assert!(!counts(Some(&CursorValue::Text("7".to_owned())), at(1)));
+        let partition = crate::Partition {
+            cursor: Some(CursorValue::Integer(7)),
+            ..crate::Partition::default()
+        };
+        assert_eq!(partition.reached(), Some(CursorValue::Integer(7)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::hold::Seen;
 use crate::plan::partition_digest;
 use crate::repository::later;
-use crate::resume::{Progress, counted, resume_point};
+use crate::resume::{Progress, counted, counts, resume_point};
 use crate::row::{put, put_until, remove};
 use crate::{
     Attempt, DoneSlice, Generation, Head, Hold, OpenSlice, Partition, Plan, Purpose, SliceId,
@@ -187,7 +187,7 @@ impl Hold {
         let known = self.store().partition(self.key(), digest).await?;
         let mut partition = known.unwrap_or_default();
         let before = partition.resume;
-        if counted(done.cursor.as_ref(), plan.now).is_some() {
+        if counts(done.cursor.as_ref(), plan.now) {
             partition.cursor = partition.cursor.max(done.cursor.clone());
         }
         partition.resume = resume_point(Progress {

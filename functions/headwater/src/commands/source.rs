@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use connector::protocol::{Announced, Files, Messages, Selected, States, Summary, read, states};
-use connector::{Hosting, Limits, Manifest, Runtime, Source as Connector, protocol};
+use connector::{Catalog, Hosting, Limits, Manifest, Runtime, Source as Connector, protocol};
 use host::{SystemClock, SystemIds};
 use http::{Client, Policy};
 use model::Timestamp;
@@ -99,7 +99,7 @@ pub(crate) async fn run(source: Source, places: &Places, console: Console) -> Re
             let manifest = self::manifest(&manifest);
             spoken(manifest.and_then(|m| protocol::spec(&m, &mut out).map_err(failed)), &mut out)
         }
-        Source::Check(opened) => match opened.open(places, &out).await {
+        Source::Check(opened) => match opened.open(places, &out, Catalog::default()).await {
             Ok(source) => protocol::check(&source, &mut out).await.map_err(failed),
             Err(failure) => {
                 protocol::unusable(&failure.chain(), &mut out).map_err(failed)?;
@@ -107,7 +107,7 @@ pub(crate) async fn run(source: Source, places: &Places, console: Console) -> Re
             }
         },
         Source::Discover(opened) => {
-            let found = match opened.open(places, &out).await {
+            let found = match opened.open(places, &out, Catalog::default()).await {
                 Ok(source) => protocol::discover(&source, &mut out).await.map_err(failed),
                 Err(failure) => Err(failure),
             };
@@ -152,7 +152,12 @@ fn spoken<T>(done: Result<T, Failure>, out: &mut dyn Write) -> Result<T, Failure
 
 impl Opened {
     /// Opens the source; everything that is wrong with its files is said before any call.
-    async fn open(&self, places: &Places, out: &Output) -> Result<Connector, Failure> {
+    async fn open(
+        &self,
+        places: &Places,
+        out: &Output,
+        catalog: Catalog,
+    ) -> Result<Connector, Failure> {
         let manifest = manifest(&self.manifest)?;
         let config = text(&self.config)?;
         let overlay = match &self.overlay {
@@ -172,7 +177,7 @@ impl Opened {
             limits: Limits::default(),
         };
         let announced = Announced::new(value.clone(), out.clone(), Arc::clone(&runtime.clock));
-        let hosting = Hosting { grants: Some(Arc::new(announced)) };
+        let hosting = Hosting { grants: Some(Arc::new(announced)), catalog };
         let source = Connector::hosted(&manifest, &overlay, &value, (runtime, hosting)).await;
         source.map_err(unopened)
     }
@@ -207,7 +212,8 @@ impl Read {
 
     /// The source, and what is to be read of it.
     async fn open(&self, places: &Places, out: &Output) -> Result<(Connector, Selected), Failure> {
-        let source = self.opened.open(places, out).await?;
+        let catalog = self.catalog.as_deref().map_or_else(|| Ok(Catalog::default()), json)?;
+        let source = self.opened.open(places, out, catalog).await?;
         let selected = match &self.catalog {
             Some(path) => json::<Selected>(path)?,
             None => Selected(source.streams().iter().map(|s| s.name().to_string()).collect()),

@@ -1,4 +1,4 @@
-//! A cursor from its component.
+//! Cursors from their components.
 
 use std::time::Duration;
 
@@ -8,11 +8,38 @@ use model::config::StreamOverlay;
 use request::datetime::{Format, Period};
 use request::interpolation::Context;
 
-use super::{Cut, DatetimeCursor, Moment};
+use super::{Clamp, CountCursor, Cursor, Cut, DatetimeCursor, Moment};
 use crate::part::{BuildError, Part};
 
 /// What a `MinMaxDatetime` without a format of its own, or of its cursor's, is read by.
 const DEFAULT_FORMAT: &str = "%Y-%m-%dT%H:%M:%S.%f%z";
+
+impl Cursor {
+    /// With this configuration.
+    pub(crate) fn build(
+        part: &Part<'_>,
+        context: &Context<'_>,
+        (overlay, zone): (&StreamOverlay, Option<TimeZone>),
+        chosen: &[String],
+    ) -> Result<Self, BuildError> {
+        let chosen = match chosen {
+            [] => None,
+            _ if !part.flag("allow_catalog_defined_cursor_field")? => None,
+            [field] => Some(field.clone()),
+            _ => return Err(part.fault("the catalogue's cursor field is not at the top".into())),
+        };
+        let field = match chosen {
+            Some(field) => field,
+            None => part.text_at("cursor_field", context)?.unwrap_or_default(),
+        };
+        if part.kind() == "IncrementingCountCursor" {
+            return Ok(Self::Count(CountCursor::build(part, field, context)?));
+        }
+        let mut cursor = DatetimeCursor::build(part, context, overlay, zone)?;
+        cursor.field = field;
+        Ok(Self::Datetime(Box::new(cursor)))
+    }
+}
 
 impl DatetimeCursor {
     /// With this configuration.
@@ -39,6 +66,7 @@ impl DatetimeCursor {
             step: period(part, "step", context)?,
             granularity: period(part, "cursor_granularity", context)?,
             strict: part.flag("is_compare_strictly")?,
+            clamp: Clamp::build(part, context)?,
         };
         Ok(Self {
             field: text("cursor_field", "")?,

@@ -1,11 +1,13 @@
 //! The state of a stream with partitions: one cursor for each, and one for all.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use request::datetime::Period;
 use serde_json::{Map, Value, json};
 
 use super::{Bounds, CursorError, DatetimeCursor, Moment, Progress};
-use crate::slice::Partition;
+use crate::slice::{Partition, digest_of};
 
 /// Beyond so many partitions the state keeps one cursor for all (the reference's number).
 const MOST_PARTITIONS: usize = 10_000;
@@ -14,6 +16,8 @@ const MOST_PARTITIONS: usize = 10_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Partitions {
     known: IndexMap<String, Entry>,
+    /// Digests of the partitions that this sync has met.
+    met: HashSet<[u8; 16]>,
     /// Where partitions without a state of their own start.
     shared: Option<String>,
     /// The largest value of this sync, by text, as the reference compares.
@@ -30,8 +34,6 @@ pub(crate) struct Partitions {
 struct Entry {
     key: Map<String, Value>,
     progress: Progress,
-    /// Whether this sync has met it.
-    met: bool,
 }
 
 impl Partitions {
@@ -47,7 +49,7 @@ impl Partitions {
         }
         all.one_for_all =
             state.get("use_global_cursor").and_then(Value::as_bool).unwrap_or_default();
-        all.lookback = state.get("lookback_window").and_then(Value::as_i64).unwrap_or_default();
+        all.lookback = state.get("lookback_window").and_then(seconds).unwrap_or_default();
         let states = state.get("states").and_then(Value::as_array).map(Vec::as_slice);
         for one in states.unwrap_or_default() {
             let object = |name| one.get(name).and_then(Value::as_object).cloned();
@@ -56,7 +58,7 @@ impl Partitions {
                 Progress::from_state(cursor, &object("cursor").unwrap_or_default(), None)?;
             let partition = Partition::new(key, Map::new());
             let canonical = partition.canonical();
-            all.known.insert(canonical, Entry { key: partition.key, progress, met: false });
+            all.known.insert(canonical, Entry { key: partition.key, progress });
         }
         if let Some(shared) = state.get("state").and_then(Value::as_object) {
             all.share(cursor, shared)?;
@@ -88,6 +90,9 @@ impl Partitions {
     ) -> Result<Option<Vec<Bounds>>, CursorError> {
         self.one_for_all |= self.known.len() > MOST_PARTITIONS;
         let canonical = partition.canonical();
+        if !self.met.insert(digest_of(&canonical)) {
+            return Ok(None);
+        }
         if !self.known.contains_key(&canonical) {
             let mut state = Map::new();
             let mut lookback = None;
@@ -96,13 +101,10 @@ impl Partitions {
                 lookback = Some(Period::from_micros(i128::from(self.lookback) * 1_000_000));
             }
             let progress = Progress::from_state(cursor, &state, lookback)?;
-            let entry = Entry { key: partition.key.clone(), progress, met: false };
+            let entry = Entry { key: partition.key.clone(), progress };
             self.known.insert(canonical.clone(), entry);
         }
         let Some(entry) = self.known.get_mut(&canonical) else { return Ok(None) };
-        if std::mem::replace(&mut entry.met, true) {
-            return Ok(None);
-        }
         entry.progress.windows(cursor, end, most).map(Some)
     }
 
@@ -140,6 +142,8 @@ impl Partitions {
     /// Notes a partition as read whole.
     pub(crate) fn finish_partition(&mut self, cursor: &DatetimeCursor, partition: &Partition) {
         if self.one_for_all {
+            // Nothing of it is said any more, so that any number of partitions can follow.
+            self.known.swap_remove(&partition.canonical());
             return;
         }
         let progress = self.progress(partition);
@@ -176,5 +180,14 @@ impl Partitions {
             state.insert("parent_state".into(), parents.clone());
         }
         state
+    }
+}
+
+/// Python's `int()` of a state's number.
+fn seconds(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        #[expect(clippy::cast_possible_truncation, reason = "int() cuts off as well")]
+        other => other.as_i64().or_else(|| other.as_f64().map(|seconds| seconds as i64)),
     }
 }

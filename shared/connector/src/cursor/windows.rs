@@ -2,6 +2,7 @@
 
 use request::datetime::Period;
 
+use super::clamp::Clamp;
 use super::moment::Moment;
 
 /// What decides the windows of a stream.
@@ -15,6 +16,8 @@ pub(crate) struct Cut {
     pub(crate) granularity: Option<Period>,
     /// Whether a window of one instant is refused by the source.
     pub(crate) strict: bool,
+    /// What the bounds are moved to.
+    pub(crate) clamp: Option<Clamp>,
 }
 
 /// One window: the next one starts where it ends, and the request says `last`.
@@ -42,16 +45,25 @@ impl Cut {
         if lower > upper || (lower == upper && self.granularity.is_none()) || upper < self.start {
             return Some(windows);
         }
-        let lower = lower.max(self.start);
+        let lower = self.clamped(lower.max(self.start));
         if lower > upper || (lower == upper && (self.strict || !open)) {
             return Some(windows);
         }
         let mut from = lower;
         loop {
-            let until = self.step.and_then(|step| from.plus(step)).map_or(upper, |u| u.min(upper));
-            let reached = until >= upper;
+            let step = self.step.and_then(|step| from.plus(step)).map_or(upper, |u| u.min(upper));
+            let until = match (step >= upper, windows.is_empty()) {
+                // With a granularity the end of all is the last unit to read.
+                (true, true) if open && self.granularity.is_some() => upper,
+                (true, false) => upper,
+                _ => self.clamped(step),
+            };
+            let reached = step >= upper || until == upper;
             if !reached && until <= from {
                 return None;
+            }
+            if until <= from && !windows.is_empty() {
+                return Some(windows);
             }
             let inside = self.granularity.filter(|_| !(open && reached));
             let last = inside.and_then(|unit| until.minus(unit)).unwrap_or(until);
@@ -64,6 +76,10 @@ impl Cut {
             }
             from = until;
         }
+    }
+
+    fn clamped(&self, moment: Moment) -> Moment {
+        self.clamp.and_then(|clamp| clamp.up(moment)).unwrap_or(moment)
     }
 }
 
@@ -95,6 +111,7 @@ mod tests {
             step: Some(period("P2D")),
             granularity: Some(period("PT1S")),
             strict: false,
+            clamp: None,
         };
         check(
             &cut,
@@ -114,6 +131,7 @@ mod tests {
             step: Some(period("P1M")),
             granularity: Some(period("P1D")),
             strict: false,
+            clamp: None,
         };
         check(
             &cut,
@@ -128,13 +146,39 @@ mod tests {
 
     #[test]
     fn without_a_step_there_is_one_window_and_none_before_the_start() {
-        let mut cut =
-            Cut { start: at("2024-01-01T00:00:00Z"), step: None, granularity: None, strict: false };
+        let mut cut = Cut {
+            start: at("2024-01-01T00:00:00Z"),
+            step: None,
+            granularity: None,
+            strict: false,
+            clamp: None,
+        };
         check(&cut, "2024-01-06T00:00:00Z", &[("2024-01-01T00:00:00Z", "2024-01-06T00:00:00Z")]);
         check(&cut, "2023-12-31T00:00:00Z", &[]);
         check(&cut, "2024-01-01T00:00:00Z", &[]);
         cut.granularity = Some(period("PT1S"));
         check(&cut, "2024-01-01T00:00:00Z", &[("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z")]);
+    }
+
+    #[test]
+    fn clamped_windows_begin_and_end_with_their_period() {
+        let cut = Cut {
+            start: at("2024-01-15T05:00:00Z"),
+            step: Some(period("P10D")),
+            granularity: Some(period("PT1S")),
+            strict: false,
+            clamp: Some(Clamp::Month),
+        };
+        check(
+            &cut,
+            "2024-03-31T23:59:59Z",
+            &[
+                ("2024-02-01T00:00:00Z", "2024-02-29T23:59:59Z"),
+                ("2024-03-01T00:00:00Z", "2024-03-31T23:59:59Z"),
+            ],
+        );
+        let none = Cut { step: Some(period("PT1H")), ..cut };
+        assert_eq!(none.windows(none.start, at("2024-03-31T23:59:59Z"), true, 10), None);
     }
 
     #[test]
@@ -144,6 +188,7 @@ mod tests {
             step: Some(period("PT1S")),
             granularity: Some(period("PT1S")),
             strict: false,
+            clamp: None,
         };
         assert_eq!(cut.windows(cut.start, at("2024-01-02T00:00:00Z"), true, 1000), None);
     }

@@ -141,8 +141,27 @@ impl Checker<'_> {
             "DeclarativeStream" if node.get("name").and_then(Node::text).is_none() => {
                 self.fault(node, place, "a stream needs `name`, a text".into());
             }
+            "DeclarativeStream" if counts_over_partitions(node) => {
+                let message = "IncrementingCountCursor cannot stand beside a `partition_router`";
+                self.fault(node, place, message.into());
+            }
             "HttpRequester" if node.get("url_base").or_else(|| node.get("url")).is_none() => {
                 self.fault(node, place, "HttpRequester needs `url_base` or `url`".into());
+            }
+            "HttpRequester" => {
+                let place = place.field("request_parameters");
+                let parameters = node.get("request_parameters").and_then(Node::entries);
+                for (key, value) in parameters.unwrap_or_default() {
+                    if value.entries().is_some() {
+                        self.component(value, &["QueryProperties"], &place.field(&key.text));
+                    }
+                }
+            }
+            "QueryProperties" => {
+                let place = place.field("property_list");
+                if let Some(list) = node.get("property_list").filter(|l| l.entries().is_some()) {
+                    self.component(list, &["PropertiesFromEndpoint"], &place);
+                }
             }
             "DatetimeBasedCursor" => {
                 let set = |name| node.get(name).is_some_and(|node| !node.is_null());
@@ -165,6 +184,14 @@ impl Checker<'_> {
             self.faults.push(fault);
         }
     }
+}
+
+/// A count is kept for a whole stream only, as in the reference.
+fn counts_over_partitions(stream: &Node) -> bool {
+    let sync = stream.get("incremental_sync").and_then(|sync| sync.get("type"));
+    let router = stream.get("retriever").and_then(|retriever| retriever.get("partition_router"));
+    sync.and_then(Node::text) == Some("IncrementingCountCursor")
+        && router.is_some_and(|router| !is_nothing(router))
 }
 
 fn is_nothing(node: &Node) -> bool {

@@ -38,7 +38,16 @@ const BACKOFFS: &[&str] = &[
     "WaitTimeFromHeader",
     "WaitUntilTimeFromHeader",
 ];
-const ROUTERS: &[&str] = &["ListPartitionRouter", "SubstreamPartitionRouter"];
+const CURSORS: &[&str] = &["DatetimeBasedCursor", "IncrementingCountCursor"];
+const ROUTERS: &[&str] = &[
+    "ListPartitionRouter",
+    "SubstreamPartitionRouter",
+    "GroupingPartitionRouter",
+    "UnionPartitionRouter",
+];
+/// Those that give single values.
+const SIMPLE_ROUTERS: &[&str] =
+    &["ListPartitionRouter", "SubstreamPartitionRouter", "UnionPartitionRouter"];
 const BODIES: &[&str] = &[
     "RequestBodyJsonObject",
     "RequestBodyUrlEncodedForm",
@@ -99,13 +108,13 @@ pub(super) const KINDS: &[Kind] = &[
         &["retriever"],
         &[
             ("retriever", RETRIEVERS),
-            ("incremental_sync", &["DatetimeBasedCursor"]),
+            ("incremental_sync", CURSORS),
             (
                 "schema_loader",
                 &["InlineSchemaLoader", "DynamicSchemaLoader", "JsonFileSchemaLoader"],
             ),
             ("transformations", TRANSFORMATIONS),
-            ("state_migrations", &[]),
+            ("state_migrations", &["LegacyToPerPartitionStateMigration"]),
             ("file_uploader", &[]),
         ],
     ),
@@ -168,9 +177,9 @@ pub(super) const KINDS: &[Kind] = &[
             ("paginator", PAGINATORS),
             ("partition_router", ROUTERS),
             ("decoder", DECODERS),
-            ("pagination_reset", &[]),
-            ("page_size_reduction", &[]),
-            ("request_window_splitting", &[]),
+            ("pagination_reset", &["PaginationReset"]),
+            ("page_size_reduction", &["PageSizeReduction"]),
+            ("request_window_splitting", &["RequestWindowSplitting"]),
         ],
     ),
     kind(
@@ -221,10 +230,34 @@ pub(super) const KINDS: &[Kind] = &[
             ("authenticator", AUTHENTICATORS),
             ("error_handler", ERROR_HANDLERS),
             ("request_body", BODIES),
-            ("fetch_properties_from_endpoint", &[]),
-            ("query_properties", &[]),
+            ("fetch_properties_from_endpoint", &["PropertiesFromEndpoint"]),
+            ("query_properties", &["QueryProperties"]),
         ],
     ),
+    kind("PaginationReset", &["action"], &[("limits", &["PaginationResetLimits"])]),
+    kind("PaginationResetLimits", &[], &[]),
+    kind("PageSizeReduction", &[], &[]),
+    kind("RequestWindowSplitting", &[], &[]),
+    kind(
+        "QueryProperties",
+        &["property_list"],
+        &[
+            ("property_chunking", &["PropertyChunking"]),
+            ("property_selector", &["JsonSchemaPropertySelector"]),
+        ],
+    ),
+    kind(
+        "PropertiesFromEndpoint",
+        &["property_field_path", "retriever"],
+        &[("retriever", &["SimpleRetriever"])],
+    ),
+    kind(
+        "PropertyChunking",
+        &["property_limit_type"],
+        &[("record_merge_strategy", &["GroupByKeyMergeStrategy"])],
+    ),
+    kind("GroupByKeyMergeStrategy", &["key"], &[]),
+    kind("JsonSchemaPropertySelector", &[], &[("transformations", TRANSFORMATIONS)]),
     kind("RequestBodyJsonObject", &["value"], &[]),
     kind("RequestBodyUrlEncodedForm", &["value"], &[]),
     kind("RequestBodyPlainText", &["value"], &[]),
@@ -318,11 +351,17 @@ pub(super) const KINDS: &[Kind] = &[
     kind(
         "ParentStreamConfig",
         &["parent_key", "partition_field", "stream"],
-        &[
-            ("stream", &["DeclarativeStream", "StateDelegatingStream"]),
-            ("request_option", OPTION),
-            ("lazy_read_pointer", &[]),
-        ],
+        &[("stream", &["DeclarativeStream", "StateDelegatingStream"]), ("request_option", OPTION)],
+    ),
+    kind(
+        "GroupingPartitionRouter",
+        &["group_size", "underlying_partition_router"],
+        &[("underlying_partition_router", SIMPLE_ROUTERS)],
+    ),
+    kind(
+        "UnionPartitionRouter",
+        &["partition_field", "partition_routers"],
+        &[("partition_routers", SIMPLE_ROUTERS)],
     ),
     kind(
         "DatetimeBasedCursor",
@@ -332,10 +371,11 @@ pub(super) const KINDS: &[Kind] = &[
             ("end_datetime", &["MinMaxDatetime"]),
             ("start_time_option", OPTION),
             ("end_time_option", OPTION),
-            ("clamping", &[]),
         ],
     ),
     kind("MinMaxDatetime", &["datetime"], &[]),
+    kind("LegacyToPerPartitionStateMigration", &[], &[]),
+    kind("IncrementingCountCursor", &["cursor_field"], &[("start_value_option", OPTION)]),
 ];
 
 /// Fields that hold a component or a plain text, or a list of such.

@@ -13,6 +13,7 @@ use request::error_handler::{Action, Failure, MAX_TIME, Resolution, Wait};
 use request::interpolation::Context;
 use request::requester::{Options, Requester};
 
+use super::properties;
 use super::rules::Meaning;
 use crate::error::{At, Error};
 use crate::part::{BuildError, Part};
@@ -26,6 +27,8 @@ pub(crate) struct Fetcher {
     requester: Requester,
     /// Takes the stream's credentials out of messages that quote the source.
     redactor: Redactor,
+    /// Whether answers are kept for whoever asks again.
+    cached: bool,
 }
 
 /// An answer that the stream's rules let pass.
@@ -40,15 +43,30 @@ pub(super) struct Answer {
     pub(super) lists: Lists,
 }
 
+impl Answer {
+    /// A page that came along with a record of the parent.
+    pub(super) fn given(body: Bytes, started: Timestamp) -> Self {
+        Self { body, headers: Vec::new(), has_records: true, started, lists: Lists::default() }
+    }
+}
+
 impl Fetcher {
-    pub(crate) fn build(requester: &Part<'_>, shared: &Shared) -> Result<Self, BuildError> {
+    /// Of a requester; `shared_pages` says that several streams ask for the same.
+    pub(crate) fn build(
+        part: &Part<'_>,
+        shared: &Shared,
+        shared_pages: bool,
+    ) -> Result<Self, BuildError> {
         let faults = Faults::default();
-        let requester = Requester::build(&requester.component(&faults));
+        let cached = part.child("use_cache").map_or(shared_pages, |flag| flag.json == true);
+        let own = properties::without(part.json);
+        let own = Part::new(&own, part.place().to_owned(), part.line());
+        let requester = Requester::build(&own.component(&faults));
         if let Some(fault) = faults.take().into_iter().next() {
             return Err(fault.into());
         }
         let redactor = Redactor::new(requester.authenticator().secrets(&shared.context()));
-        Ok(Self { requester, redactor })
+        Ok(Self { requester, redactor, cached })
     }
 }
 
@@ -72,9 +90,39 @@ impl Again {
 enum Judged {
     Answer(Answer),
     Again(Again),
+    Other(Fetched),
+}
+
+/// What came of the call of a page.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    /// An answer.
+    Answer(Answer),
+    /// The walk is to begin again at its first page.
+    Reset,
+    /// The page is to be asked for with fewer records.
+    Smaller(String),
+    /// The window is to be asked for in parts.
+    Split(String),
 }
 
 impl Core {
+    /// Makes a call that has one answer, whatever its rules say of pages and windows.
+    pub(super) async fn ask(
+        &self,
+        context: &Context<'_>,
+        options: (Options, Option<String>),
+        at: &At,
+    ) -> Result<Answer, Error> {
+        match self.fetch(context, options, at, &mut HashSet::new()).await? {
+            Fetched::Answer(answer) => Ok(answer),
+            Fetched::Reset | Fetched::Smaller(_) | Fetched::Split(_) => {
+                let message = "this answer has no pages to ask for in another way".to_owned();
+                Err(Error::Refused { at: at.clone(), message, configuration: true })
+            }
+        }
+    }
+
     /// Makes the call of one page, as often as its rules want.
     pub(super) async fn fetch(
         &self,
@@ -82,7 +130,7 @@ impl Core {
         (options, path): (Options, Option<String>),
         at: &At,
         asked: &mut HashSet<u64>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Fetched, Error> {
         let runtime = &self.shared.runtime;
         let began = runtime.clock.now();
         let (mut attempt, mut asked) = (0, Some(asked));
@@ -96,7 +144,8 @@ impl Core {
                         return Err(Error::Endless { at: at.clone(), message });
                     }
                     match self.call(request, context, at).await? {
-                        Judged::Answer(answer) => return Ok(answer),
+                        Judged::Answer(answer) => return Ok(Fetched::Answer(answer)),
+                        Judged::Other(fetched) => return Ok(fetched),
                         Judged::Again(again) => again,
                     }
                 }
@@ -128,8 +177,18 @@ impl Core {
     ) -> Result<Judged, Error> {
         let runtime = &self.shared.runtime;
         let (started, url) = (runtime.clock.now(), request.url.clone());
+        let cache = &self.shared.cache;
+        let asked = cache.name(&request).filter(|_| self.fetcher.cached);
+        if let Some(response) = asked.and_then(|asked| cache.find(asked)) {
+            return self.judge(response, (&url, started), context, at);
+        }
         match runtime.http.send(request).await {
-            Ok(response) => self.judge(response, (&url, started), context, at),
+            Ok(response) => {
+                if let Some(asked) = asked {
+                    cache.keep(asked, &response);
+                }
+                self.judge(response, (&url, started), context, at)
+            }
             // No call was made, so this is no attempt either.
             Err(HttpError::Budget { budget, wait }) => {
                 let again = Again::after(format!("call budget {budget} is used up"));
@@ -200,7 +259,10 @@ impl Core {
             Action::RefreshToken => {
                 Ok(Judged::Again(Again { refresh: true, ..Again::after(message) }))
             }
-            Action::Fail | Action::ResetPagination => {
+            Action::ResetPagination => Ok(Judged::Other(Fetched::Reset)),
+            Action::ReducePageSize => Ok(Judged::Other(Fetched::Smaller(message))),
+            Action::SplitWindow => Ok(Judged::Other(Fetched::Split(message))),
+            Action::Fail => {
                 let configuration = resolution.failure == Failure::Config;
                 Err(Error::Refused { at: at.clone(), message, configuration })
             }

@@ -59,7 +59,7 @@ async fn list(core: &Arc<Core>, parent: &Value) -> Result<Vec<Value>, Error> {
     let partition = Partition { key, ..Partition::default() };
     // The slice itself stays empty: it is named in errors, and a record is not.
     let mut reader = PageReader::new(Arc::clone(core), Slice::default(), None, None);
-    reader.value = slice_value(&partition, &[]);
+    reader.value = slice_value(&partition, Vec::new());
     let limit = core.shared.runtime.limits.max_body;
     let (mut items, mut bytes) = (Vec::new(), 0);
     while let Some(page) = reader.next().await? {

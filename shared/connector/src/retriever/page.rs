@@ -10,7 +10,7 @@ use request::value::{Number, Selection, Style, Value};
 
 use super::fetch::Answer;
 use super::{Record, Span, headers};
-use crate::cursor::{DatetimeCursor, Moment};
+use crate::cursor::{CountCursor, Cursor, CursorError, Moment};
 use crate::error::{At, Error};
 use crate::paginator::Seen;
 use crate::record_selector::Extracted;
@@ -84,7 +84,7 @@ impl Content {
         // Templates that read into the records themselves need the body a second time.
         let within = read.field(path.first().map_or("", String::as_str)).is_some();
         let beside = if within && !path.is_empty() { &nothing } else { read };
-        let field = core.cursor.as_ref().map(|cursor| cursor.field.as_str());
+        let field = core.cursor.as_ref().map(Cursor::field);
         let RawPage { records: found, listed, response } =
             Reader::new(body, field).read(path, beside)?;
         if core.shared.overlay.needs_list && !listed {
@@ -106,8 +106,8 @@ impl Content {
         };
         let feed = core.is_feed();
         for found in found {
-            let cursor = core.cursor.as_ref().and_then(|cursor| moment(cursor, &found.cursor));
-            let inside = span.is_none_or(|span| span.holds(cursor));
+            let place = Place::of_raw(core.cursor.as_ref(), &found.cursor)?;
+            let inside = span.is_none_or(|span| span.holds(place.moment()));
             let raw = body.slice(found.place);
             if inside || feed {
                 content.passed += 1;
@@ -115,7 +115,7 @@ impl Content {
                 content.last = Last::Raw(raw.clone());
             }
             if inside {
-                content.records.push(Record { raw, cursor: cursor.map(instant), moment: cursor });
+                content.records.push(place.of_record(raw));
             }
         }
         Ok(content)
@@ -131,62 +131,93 @@ impl Content {
         let mut page = Self::default();
         let mut written = 0;
         let limit = core.shared.runtime.limits.max_body;
+        page.select(core, answer, (context, at, span), &mut |page, record| {
+            written += page.hold(core, record, span, at)?;
+            if written > limit.saturating_mul(EXPANSION) {
+                return Err(Error::TooLarge { at: at.clone(), limit });
+            }
+            Ok(())
+        })?;
+        Ok(page)
+    }
+
+    /// The records of an answer as values, filtered and changed; they are not held yet.
+    pub(super) fn values_of(
+        core: &Core,
+        answer: &Answer,
+        span: Option<Span>,
+        (context, at): (&Context<'_>, &At),
+    ) -> Result<(Self, Vec<Value>), Error> {
+        let mut page = Self::default();
+        let mut values = Vec::new();
+        page.select(core, answer, (context, at, span), &mut |_, record| {
+            values.push(record);
+            Ok(())
+        })?;
+        Ok((page, values))
+    }
+
+    /// Finds, filters and changes the records of an answer, and hands each of them on.
+    fn select(
+        &mut self,
+        core: &Core,
+        answer: &Answer,
+        (context, at, span): (&Context<'_>, &At, Option<Span>),
+        take: &mut dyn FnMut(&mut Self, Value) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let shape = |message: String| Error::Shape { at: at.clone(), message };
+        let feed = core.is_feed();
         core.extract(answer, at, &mut |bodies, found| {
-            page.count += found.dropped;
-            if page.response.is_none() {
-                page.response = bodies.first().cloned().map(Response::Ready);
+            self.count += found.dropped;
+            if self.response.is_none() {
+                self.response = bodies.first().cloned().map(Response::Ready);
             }
             for record in found.records {
-                written += page.take(core, record, span, (context, at))?;
-                if written > limit.saturating_mul(EXPANSION) {
-                    return Err(Error::TooLarge { at: at.clone(), limit });
+                if record.as_dict().is_none() {
+                    let message = format!("expected records, found {}", record.type_name());
+                    return Err(shape(message));
+                }
+                self.count += 1;
+                if core.job.is_some() {
+                    // What pages a job's results have does not depend on what is made of them.
+                    self.passed += 1;
+                    self.last = Last::Value(record.clone());
+                }
+                let keep = |record: &Value| feed || is_inside(core, span, record);
+                let record = core.selector.select(record, keep, core.schema.loaded(), context);
+                if let Some(record) = record.map_err(|e| shape(e.to_string()))? {
+                    take(self, record)?;
                 }
             }
             Ok(())
         })?;
         if core.decoder.paging() != Paging::Reads {
-            page.response = Some(Response::Ready(Value::empty_dict()));
+            self.response = Some(Response::Ready(Value::empty_dict()));
         }
-        Ok(page)
+        Ok(())
     }
 
-    /// Takes one record of the page; gives its size where it passed.
-    fn take(
+    /// Takes one record that passed; gives its size.
+    pub(super) fn hold(
         &mut self,
         core: &Core,
         record: Value,
         span: Option<Span>,
-        (context, at): (&Context<'_>, &At),
+        at: &At,
     ) -> Result<u64, Error> {
-        let shape = |message: String| Error::Shape { at: at.clone(), message };
-        if record.as_dict().is_none() {
-            return Err(shape(format!("expected records, found {}", record.type_name())));
-        }
-        self.count += 1;
-        if core.job.is_some() {
-            // What pages a job's results have does not depend on what is made of its records.
-            self.passed += 1;
-            self.last = Last::Value(record.clone());
-        }
+        let inside = is_inside(core, span, &record);
         let feed = core.is_feed();
-        let place =
-            |record: &Value| core.cursor.as_ref().and_then(|c| c.parse(record.get(&c.field)?));
-        let inside = |record: &Value| span.is_none_or(|span| span.holds(place(record)));
-        let record = core
-            .selector
-            .select(record, |record| feed || inside(record), core.schema.loaded(), context)
-            .map_err(|e| shape(e.to_string()))?;
-        let Some(record) = record else { return Ok(0) };
-        let is_inside = inside(&record);
         self.passed += u64::from(core.job.is_none());
-        self.known = feed && !is_inside;
+        self.known = feed && !inside;
         let mut size = 0;
-        if !feed || is_inside {
+        if !feed || inside {
             let mut raw = Vec::new();
             record.write_json(&mut raw, Style::Compact);
             size = raw.len() as u64;
-            let moment = place(&record);
-            self.records.push(Record { raw: raw.into(), cursor: moment.map(instant), moment });
+            let place = Place::of_value(core.cursor.as_ref(), &record);
+            let place =
+                place.map_err(|e| Error::Shape { at: at.clone(), message: e.to_string() })?;
+            self.records.push(place.of_record(raw.into()));
         }
         if core.job.is_none() {
             self.last = Last::Value(record);
@@ -199,7 +230,7 @@ impl Content {
         &mut self,
         core: &Core,
         answer: &Answer,
-        token: &Value,
+        (token, size): (&Value, Option<u64>),
         (context, at): (&Context<'_>, &At),
     ) -> Result<Option<Value>, Error> {
         if self.known {
@@ -232,14 +263,24 @@ impl Content {
             .lazily("headers", &headers)
             .lazily("last_record", &last)
             .with("last_page_size", Value::from(passed))
-            .with("page_size", core.paginator.page_size());
-        let seen = Seen { context: &scope, count: self.count, token };
+            .with("page_size", core.paginator.page_size(size));
+        let seen = Seen { context: &scope, count: self.count, token, size };
         let next = core.paginator.next(&seen);
         drop(scope);
         if let Some(reason) = failed.into_inner().ok().flatten() {
             return Err(not_json(at, &reason));
         }
-        next.map_err(|source: EvalError| Error::Request { at: at.clone(), source: source.into() })
+        let next = next.map_err(|source: EvalError| Error::Request {
+            at: at.clone(),
+            source: source.into(),
+        })?;
+        let full = size.is_some_and(|size| self.passed >= size);
+        if next.is_none() && full && core.paginator.stops_by_size() {
+            let message = "`stop_condition` takes a full page of fewer records for the last one: \
+                           compare with `page_size`";
+            return Err(Error::Shape { at: at.clone(), message: message.to_owned() });
+        }
+        Ok(next)
     }
 }
 
@@ -289,6 +330,12 @@ impl Core {
     }
 }
 
+/// Whether a record lies in the time that is read.
+fn is_inside(core: &Core, span: Option<Span>, record: &Value) -> bool {
+    let place = || Place::of_value(core.cursor.as_ref(), record).ok().and_then(Place::moment);
+    span.is_none_or(|span| span.holds(place()))
+}
+
 /// A page may hold so many times the bytes of its largest body: the names of a table's columns are
 /// written with every row.
 const EXPANSION: u64 = 8;
@@ -297,16 +344,55 @@ fn is_blank(body: &Bytes) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
 }
 
-fn moment(cursor: &DatetimeCursor, raw: &RawCursor) -> Option<Moment> {
-    match raw {
-        RawCursor::Absent => None,
-        RawCursor::Text(text) => cursor.parse_text(text),
-        RawCursor::Number(token) => cursor.parse(&Value::Number(Number::from_token(token)?)),
-    }
+/// What a record says of its place in the stream's order.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Nowhere,
+    At(Moment),
+    Count(i128),
 }
 
-fn instant(moment: Moment) -> CursorValue {
-    CursorValue::Instant(moment.at())
+impl Place {
+    fn of_raw(cursor: Option<&Cursor>, raw: &RawCursor) -> Result<Self, RawError> {
+        let at = |moment: Option<Moment>| moment.map_or(Self::Nowhere, Self::At);
+        Ok(match (cursor, raw) {
+            (None, _) | (_, RawCursor::Absent) => Self::Nowhere,
+            (Some(Cursor::Datetime(cursor)), RawCursor::Text(text)) => at(cursor.parse_text(text)),
+            (Some(Cursor::Datetime(cursor)), RawCursor::Number(token)) => {
+                let number = Number::from_token(token).map(Value::Number);
+                at(number.and_then(|number| cursor.parse(&number)))
+            }
+            (Some(Cursor::Count(_)), RawCursor::Number(token)) => {
+                Self::Count(CountCursor::parse_token(token).ok_or(RawError::Shape)?)
+            }
+            (Some(Cursor::Count(_)), RawCursor::Text(_)) => return Err(RawError::Shape),
+        })
+    }
+
+    fn of_value(cursor: Option<&Cursor>, record: &Value) -> Result<Self, CursorError> {
+        let Some(cursor) = cursor else { return Ok(Self::Nowhere) };
+        let Some(value) = record.get(cursor.field()) else { return Ok(Self::Nowhere) };
+        Ok(match cursor {
+            Cursor::Datetime(cursor) => cursor.parse(value).map_or(Self::Nowhere, Self::At),
+            Cursor::Count(_) => CountCursor::parse(value)?.map_or(Self::Nowhere, Self::Count),
+        })
+    }
+
+    fn moment(self) -> Option<Moment> {
+        match self {
+            Self::At(moment) => Some(moment),
+            Self::Nowhere | Self::Count(_) => None,
+        }
+    }
+
+    fn of_record(self, raw: Bytes) -> Record {
+        let cursor = match self {
+            Self::Nowhere => None,
+            Self::At(moment) => Some(CursorValue::Instant(moment.at())),
+            Self::Count(count) => Some(CursorValue::Integer(count)),
+        };
+        Record { raw, cursor, moment: self.moment() }
+    }
 }
 
 pub(super) fn undecoded(at: &At, error: &DecodeError) -> Error {

@@ -1,6 +1,6 @@
 //! The partitions of a stream, in turn; parent streams are read for them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -10,9 +10,9 @@ use serde_json::{Map, Value as Json};
 
 use super::{Event, StreamRun};
 use crate::error::{At, Error};
-use crate::partition_router::{Parent, Router, combine};
+use crate::partition_router::{Parent, Router, combine, group, unite};
 use crate::retriever::Record;
-use crate::slice::Partition;
+use crate::slice::{Partition, digest_of};
 use crate::stream::Core;
 
 /// The partitions of a stream, in turn.
@@ -31,7 +31,14 @@ enum Source {
     Parents { runs: Vec<ParentRun>, present: usize },
     /// Every combination of those of other walks, made once all of them are known.
     Product(Vec<PartitionWalk>),
+    /// Several of another walk as one.
+    Group { walk: Box<PartitionWalk>, size: usize, seen: Option<Seen> },
+    /// Those of several walks, one after the other.
+    Union { walks: Vec<PartitionWalk>, present: usize, field: String, seen: Seen },
 }
+
+/// Values that were met, by their digests.
+type Seen = HashSet<[u8; 16]>;
 
 /// A parent stream being read.
 #[derive(Debug)]
@@ -68,6 +75,16 @@ impl PartitionWalk {
                 let runs = parents.iter().map(run).collect::<Result<_, Error>>()?;
                 Source::Parents { runs, present: 0 }
             }
+            Router::Group(group) => Source::Group {
+                walk: Box::new(Self::over(&group.inner, state)?),
+                size: group.size,
+                seen: group.deduplicate.then(Seen::new),
+            },
+            Router::Union(union) => {
+                let walks = union.routers.iter().map(|router| Self::over(router, state));
+                let walks = walks.collect::<Result<_, _>>()?;
+                Source::Union { walks, present: 0, field: union.field.clone(), seen: Seen::new() }
+            }
         };
         Ok(Self { queue: VecDeque::new(), source })
     }
@@ -79,25 +96,8 @@ impl PartitionWalk {
                 if let Some(partition) = self.queue.pop_front() {
                     return Ok(Some(partition));
                 }
-                match &mut self.source {
-                    Source::Dry => return Ok(None),
-                    Source::Product(walks) => {
-                        self.queue = combinations(walks).await?;
-                        self.source = Source::Dry;
-                    }
-                    Source::Parents { runs, present } => {
-                        let Some(parent) = runs.get_mut(*present) else { return Ok(None) };
-                        match parent.run.next().await? {
-                            None => *present += 1,
-                            Some(Event::Closed) => {}
-                            Some(Event::Records(records, of)) => {
-                                let found = records.iter().map(|r| parent.partition(r, &of));
-                                for partition in found {
-                                    self.queue.extend(partition?);
-                                }
-                            }
-                        }
-                    }
+                if !self.source.advance(&mut self.queue).await? {
+                    return Ok(None);
                 }
             }
         }
@@ -106,12 +106,76 @@ impl PartitionWalk {
 
     /// The states of incremental parents; none where there are no parents.
     pub(crate) fn state(&self) -> Option<Json> {
-        let Source::Parents { runs, .. } = &self.source else { return None };
-        let kept = runs.iter().filter(|run| run.parent.incremental);
-        let state =
-            kept.map(|run| (run.parent.stream.name.to_string(), Json::Object(run.run.state())));
-        Some(Json::Object(state.collect()))
+        match &self.source {
+            Source::Parents { runs, .. } => {
+                let kept = runs.iter().filter(|run| run.parent.incremental);
+                let state = kept
+                    .map(|run| (run.parent.stream.name.to_string(), Json::Object(run.run.state())));
+                Some(Json::Object(state.collect()))
+            }
+            Source::Group { walk, .. } => walk.state(),
+            Source::Union { walks, .. } => {
+                let states = walks.iter().filter_map(Self::state);
+                let states = states.filter_map(|state| state.as_object().cloned());
+                Some(Json::Object(states.flatten().collect()))
+            }
+            Source::Dry | Source::Product(_) => None,
+        }
     }
+}
+
+impl Source {
+    /// Adds partitions to the queue, or comes nearer to it; gives whether there can be more.
+    async fn advance(&mut self, queue: &mut VecDeque<Partition>) -> Result<bool, Error> {
+        match self {
+            Self::Dry => return Ok(false),
+            Self::Product(walks) => {
+                *queue = combinations(walks).await?;
+                *self = Self::Dry;
+            }
+            Self::Parents { runs, present } => {
+                let Some(parent) = runs.get_mut(*present) else { return Ok(false) };
+                match parent.run.next().await? {
+                    None => *present += 1,
+                    Some(Event::Closed) => {}
+                    Some(Event::Records(records, of)) => {
+                        for partition in records.iter().map(|r| parent.partition(r, &of)) {
+                            queue.extend(partition?);
+                        }
+                    }
+                }
+            }
+            Self::Group { walk, size, seen } => {
+                let mut parts = Vec::new();
+                while parts.len() < *size
+                    && let Some(part) = walk.next().await?
+                {
+                    if seen.as_mut().is_none_or(|seen| seen.insert(value_digest(&part))) {
+                        parts.push(part);
+                    }
+                }
+                queue.extend((!parts.is_empty()).then(|| group(&parts)));
+                return Ok(!parts.is_empty());
+            }
+            Self::Union { walks, present, field, seen } => {
+                let Some(walk) = walks.get_mut(*present) else { return Ok(false) };
+                match walk.next().await? {
+                    None => *present += 1,
+                    Some(part) => {
+                        let fresh = seen.insert(value_digest(&part));
+                        queue.extend(unite(part, field).filter(|_| fresh));
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What tells the values of partitions of one field apart, wherever they come from.
+fn value_digest(part: &Partition) -> [u8; 16] {
+    let own = part.key.iter().find(|(name, _)| *name != "parent_slice");
+    digest_of(&own.map(|(_, value)| value.to_string()).unwrap_or_default())
 }
 
 impl ParentRun {
@@ -162,7 +226,7 @@ fn parent_state(parent: &Parent, state: &Map<String, Json>) -> Map<String, Json>
     let stream = delegated.map_or(&parent.stream, |delegated| &delegated.incremental);
     match (values.next(), values.next(), &stream.cursor) {
         (Some(value @ (Json::String(_) | Json::Number(_))), None, Some(cursor)) => {
-            [(cursor.field.clone(), value.clone())].into_iter().collect()
+            [(cursor.field().to_owned(), value.clone())].into_iter().collect()
         }
         _ => Map::new(),
     }

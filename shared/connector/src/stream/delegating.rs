@@ -38,6 +38,10 @@ impl Core {
             Period::parse(&text).map_err(|e| part.fault(format!("api_retention_period: {e}")))
         });
         let retention = retention.transpose()?;
+        let counts = |core: &Self| core.cursor.is_some() && core.datetime().is_none();
+        if retention.is_some() && (counts(&full) || counts(&incremental)) {
+            return Err(part.fault("`api_retention_period` does not go with a count".to_owned()));
+        }
         full.delegated = Some(Delegated { incremental: Arc::new(incremental), retention });
         Ok(full)
     }
@@ -73,10 +77,11 @@ impl Core {
 
     /// How far a state says that the stream was read.
     fn reached(&self, state: &Map<String, Json>) -> Option<Moment> {
-        let Some(cursor) = &self.cursor else {
+        if self.cursor.is_none() {
             let whole = state.get(NO_STATE).and_then(Json::as_bool).unwrap_or_default();
             return whole.then(|| Moment::utc(self.shared.runtime.now));
-        };
+        }
+        let cursor = self.datetime()?;
         let state = match &self.router {
             Some(_) => state.get("state")?.as_object()?,
             None => state,

@@ -42,7 +42,7 @@ async fn new_tokens_are_told_with_the_whole_configuration_before_they_are_used()
     });
     let lines = Lines::default();
     let announced = Announced::new(config.clone(), lines.clone(), Arc::new(provider.clone()));
-    let hosting = Hosting { grants: Some(Arc::new(announced)) };
+    let hosting = Hosting { grants: Some(Arc::new(announced)), ..Hosting::default() };
     let runtime = runtime(&provider);
     let source =
         Source::hosted(&manifest, &Overlay::default(), &config, (runtime, hosting)).await.unwrap();

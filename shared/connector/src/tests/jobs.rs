@@ -87,7 +87,7 @@ async fn a_place_in_a_job_that_is_gone_is_given_up() {
             job["at"] = json!("2024-01-06T00:00:00Z");
         }
         let token = json!({"job": job, "attempt": attempt, "target": target, "token": null});
-        let place = crate::Position { kind: PositionKind::Cursor, token, page: 3 };
+        let place = crate::Position { kind: PositionKind::Cursor, token, page: 3, window: None };
         let mut reader = stream.read(&slice(&stream), Some(place));
         let error = reader.next().await.unwrap_err();
         assert!(error.may_be_the_place(), "{error}");

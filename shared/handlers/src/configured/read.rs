@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use connector::{Page, PageReader, Partition, Position, PositionKind, Slice, Stream};
 use futures_util::stream::{BoxStream, StreamExt};
-use model::{Retry, Timestamp};
+use model::{CursorValue, Retry, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Pull for Connected {
     async fn slices(
         &self,
         partition: &PullPartition,
-        from: Option<Timestamp>,
+        from: Option<&CursorValue>,
     ) -> Result<Vec<PullSlice>, PullError> {
         let partition: Partition = read(&partition.detail)?;
         let slices = self.stream.slices(&partition, from, self.now).map_err(failed)?;

@@ -45,7 +45,7 @@ impl Work<'_> {
             return Ok(Vec::new());
         }
         let from = match self.plan.purpose {
-            Purpose::Incremental => known.and_then(|known| known.resume),
+            Purpose::Incremental => known.and_then(|known| known.reached()),
             Purpose::Refresh | Purpose::Reconcile => None,
         };
         let open = |slice: crate::pull::PullSlice| OpenSlice {
@@ -54,7 +54,7 @@ impl Work<'_> {
             window: slice.window,
             sofar: Sofar::default(),
         };
-        let slices = self.pull.slices(partition, from).await?;
+        let slices = self.pull.slices(partition, from.as_ref()).await?;
         let slices: Vec<_> = slices.into_iter().map(open).collect();
         self.hold.expand(&self.plan, &partition.key, &slices).await?;
         Ok(slices)

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use lake::{Attempt, Compared, LineContext, LineHeader, Month, PartWriter, RecordsDigest, Shown};
 use model::{Classify, CursorValue, Metric, Retry};
 use ports::{Attributes, ObjectError, ObjectStore, ObjectStoreExt};
-use store::{OpenSlice, Part, Sofar, Store, counted};
+use store::{OpenSlice, Part, Sofar, Store, counts};
 
 use super::Error;
 use super::watch::Fact;
@@ -123,7 +123,7 @@ impl<'w> Lander<'w> {
     }
 
     fn observe(&mut self, cursor: Option<&CursorValue>) {
-        if counted(cursor, self.work.plan.now).is_some() && self.sofar.cursor.as_ref() < cursor {
+        if counts(cursor, self.work.plan.now) && self.sofar.cursor.as_ref() < cursor {
             self.sofar.cursor = cursor.cloned();
         }
     }

@@ -49,7 +49,8 @@ impl Filter {
                 component.fault_at(
                     "action",
                     "must be one of SUCCESS, RETRY, FAIL, IGNORE, RATE_LIMITED, \
-                     REFRESH_TOKEN_THEN_RETRY, RESET_PAGINATION",
+                     REFRESH_TOKEN_THEN_RETRY, RESET_PAGINATION, REDUCE_PAGE_SIZE, \
+                     SPLIT_REQUEST_WINDOW",
                 );
             }
             action

@@ -1,5 +1,7 @@
 //! What a request carries beside its URL, and how its parts come together.
 
+use serde_json::Value as Json;
+
 use crate::component::Component;
 use crate::error::Error;
 use crate::interpolation::{
@@ -144,6 +146,17 @@ impl Input {
     }
 }
 
+/// The body with its query first, as the reference writes it, and without nothings.
+fn graphql(body: &Component) -> Component {
+    let mut json = body.json().clone();
+    if let Some(value) = json.get_mut("value").and_then(Json::as_object_mut) {
+        let mut fields = std::mem::take(value);
+        value.extend(fields.shift_remove_entry("query"));
+        value.extend(fields.into_iter().filter(|(_, field)| !field.is_null()));
+    }
+    Component::new(json, body.path(), body.line(), body.faults())
+}
+
 impl Provider {
     pub(super) fn build(component: &Component) -> Self {
         let mut provider = Self {
@@ -159,7 +172,8 @@ impl Provider {
                 "RequestBodyPlainText" | "RequestBodyUrlEncodedForm" => {
                     provider.body_data = Input::build(&body, "value");
                 }
-                "RequestBodyJsonObject" | "RequestBodyGraphQL" => provider.json(&body, "value"),
+                "RequestBodyJsonObject" => provider.json(&body, "value"),
+                "RequestBodyGraphQL" => provider.json(&graphql(&body), "value"),
                 _ => body.unknown_kind(&[
                     "RequestBodyPlainText",
                     "RequestBodyUrlEncodedForm",

@@ -1,6 +1,5 @@
 //! One slice's job: made, watched until it is done, made again where it failed, cleared away.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use model::Timestamp;
@@ -172,7 +171,7 @@ impl JobWalk {
         let job = self.created.clone().filter(Created::is_kept);
         let place = Place { job, attempt: self.attempt, target, token: token.to_json() };
         let token = serde_json::to_value(place).unwrap_or_default();
-        Position { kind: PositionKind::Cursor, token, page }
+        Position { kind: PositionKind::Cursor, token, page, window: None }
     }
 
     fn creation(&self) -> Vec<(&'static str, Value)> {
@@ -346,7 +345,7 @@ async fn call(
     let base = core.shared.context();
     let context = scoped(Context::within(&base), slice, names);
     let options = (Options::default(), None);
-    let answer = core.fetch(&context, options, at, &mut HashSet::new()).await?;
+    let answer = core.ask(&context, options, at).await?;
     if answer.has_records {
         return Ok(answer);
     }
