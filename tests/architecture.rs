@@ -44,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "testkit",
         ],
     ),
+    ("fuzz", &["connector", "model", "ports", "request"]),
     ("system-tests", &[]),
     ("xtask", &[]),
 ];

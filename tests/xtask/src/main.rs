@@ -18,7 +18,7 @@ struct Arguments {
 enum Task {
     /// All that a change must pass; sets up what it needs.
     Test,
-    /// What takes long: oracle, PyAirbyte, kills, Trino, long simulations.
+    /// What takes long: oracle, PyAirbyte, fuzzing, kills, Trino, long simulations.
     Prove,
     /// Emulated AWS with the templates' resources; prints variables for a shell to evaluate.
     Aws {
@@ -34,6 +34,18 @@ enum Task {
         /// Seed of the moments, to repeat a run.
         #[arg(long)]
         seed: Option<u64>,
+    },
+    /// Feeds readers of manifests, templates, dates, paths and states with mutated texts.
+    Fuzz {
+        /// Minutes for each of them.
+        #[arg(long, default_value_t = 10.0)]
+        minutes: f64,
+        /// Seed of the texts, to repeat a run.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Only this one: manifest, interpolation, datetime, dpath or state.
+        #[arg(long)]
+        target: Option<String>,
     },
     /// The command as a source of PyAirbyte, which is installed from `PyPI`.
     Pyairbyte,
@@ -73,6 +85,7 @@ fn perform(task: Task) -> Result<(), Fault> {
             tasks::oracle(&tasks::Selection { name, faults, share })
         }
         Task::Interchange => tasks::interchange(),
+        Task::Fuzz { minutes, seed, target } => tasks::fuzz(minutes, seed, target.as_deref()),
         Task::Pyairbyte => tasks::pyairbyte(),
         Task::Trino { seed } => tasks::trino(seed),
         Task::Load => tasks::load(),

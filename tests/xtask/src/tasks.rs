@@ -1,6 +1,7 @@
 //! The tasks.
 
 mod aws;
+mod fuzz;
 mod kill;
 mod oracle;
 mod prove;
@@ -10,6 +11,7 @@ mod test;
 mod trino;
 
 pub use aws::{down, up};
+pub use fuzz::fuzz;
 pub use kill::kill;
 pub use oracle::{Selection, Share, interchange, load, oracle};
 pub use prove::prove;

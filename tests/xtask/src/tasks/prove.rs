@@ -1,5 +1,6 @@
 //! `cargo xtask prove`: what takes too long for every change.
 
+use super::fuzz::fuzz;
 use super::kill::kill;
 use super::oracle::{FOLDER, Selection, interchange, load, oracle};
 use super::pyairbyte::pyairbyte;
@@ -10,6 +11,9 @@ use crate::machine::{Dice, cargo, run, say, variable};
 
 /// Rounds of kills.
 const ROUNDS: u32 = 50;
+
+/// Minutes of fuzzing for each reader.
+const MINUTES: f64 = 10.0;
 
 /// Worlds of the long simulation.
 const WORLDS: u32 = 50_000;
@@ -27,6 +31,7 @@ pub fn prove() -> Result<(), Fault> {
         steps.step("loading of all manifests", load);
     }
     steps.step("PyAirbyte", pyairbyte);
+    steps.step("fuzzing", || fuzz(MINUTES, None, None));
     steps.step("kills", || kill(ROUNDS, None));
     steps.step("views on Trino", || trino(None));
     let seed = Dice::seed();

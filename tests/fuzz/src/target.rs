@@ -1,0 +1,408 @@
+//! What is fuzzed.
+
+use connector::protocol::{Messages, Selected, read, states};
+use connector::{Manifest, Source};
+use model::config::Overlay;
+use model::document::Document;
+use request::datetime::{DateTime, Format, Period, isoparse};
+use request::interpolation::{Context, InterpolatedBoolean, Template, Types};
+use request::value::Value;
+use serde_json::json;
+
+use crate::world::{World, now, ready, runtime};
+
+/// A reader of texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Target {
+    /// Manifests, from text to a source with streams.
+    Manifest,
+    /// Templates, from text to their values.
+    Interpolation,
+    /// Formats of dates and texts of dates and durations.
+    Datetime,
+    /// Paths to records, and the bodies that they lead into.
+    Dpath,
+    /// States that a read starts from.
+    State,
+}
+
+impl Target {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Manifest, Self::Interpolation, Self::Datetime, Self::Dpath, Self::State];
+
+    /// The folder of its corpus.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Interpolation => "interpolation",
+            Self::Datetime => "datetime",
+            Self::Dpath => "dpath",
+            Self::State => "state",
+        }
+    }
+
+    /// What its texts are made of.
+    pub fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Manifest => MANIFEST_WORDS,
+            Self::Interpolation => TEMPLATE_WORDS,
+            Self::Datetime => DATETIME_WORDS,
+            Self::Dpath => DPATH_WORDS,
+            Self::State => STATE_WORDS,
+        }
+    }
+
+    /// Takes a text; gives what was said of it. Texts of which something new is said are worth
+    /// keeping.
+    pub fn take(self, text: &str) -> String {
+        match self {
+            Self::Manifest => manifest(text),
+            Self::Interpolation => interpolation(text),
+            Self::Datetime => datetime(text),
+            Self::Dpath => dpath(text),
+            Self::State => state(text),
+        }
+    }
+}
+
+fn manifest(text: &str) -> String {
+    let parsed = match Manifest::parse("m.yaml", text) {
+        Ok(manifest) => manifest,
+        Err(faults) => {
+            return faults
+                .into_iter()
+                .map(|fault| fault.message)
+                .take(2)
+                .collect::<Vec<_>>()
+                .join("; ");
+        }
+    };
+    let world = World("[]".to_owned());
+    let config = json!({"base_url": "https://a.example/", "start_date": "2024-01-01T00:00:00Z"});
+    match Source::build(&parsed, &Overlay::default(), &config, runtime(&world)) {
+        Ok(source) => format!("{} streams", source.streams().len()),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn interpolation(text: &str) -> String {
+    let record =
+        json!({"id": 7, "name": "x", "at": "2024-01-02T03:04:05Z", "list": [1, 2, {"a": null}]});
+    let context = Context::new(Value::from(&json!({"key": "k", "n": 3, "list": ["a"]})), now())
+        .with("record", Value::from(&record))
+        .with("response", Value::from(&record));
+    let condition = InterpolatedBoolean::new(text, &Value::empty_dict());
+    let holds = condition.map(|condition| condition.eval(&context).is_ok());
+    let template = match Template::new(text, &Value::empty_dict()) {
+        Ok(template) => template,
+        Err(error) => return error.to_string(),
+    };
+    let any = template.eval(&context, Types::Any);
+    let float = template.eval(&context, Types::Float).is_ok();
+    match any {
+        Ok(value) => {
+            format!("{} {float} {holds:?}", value.repr().chars().take(3).collect::<String>())
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The first line is a format, the rest a text of that format.
+fn datetime(text: &str) -> String {
+    let (format, value) = text.split_once('\n').unwrap_or((text, text));
+    let format = Format::new(format);
+    let parsed = format.parse_text(value).or_else(|_| isoparse(value));
+    let period = Period::parse(value);
+    let at = match &parsed {
+        Ok(at) => *at,
+        Err(_) => DateTime::utc(now()),
+    };
+    let written = format.format(at);
+    let again = format.parse_text(&written).is_ok();
+    let moved =
+        period.as_ref().ok().map(|period| at.plus(*period).and_then(|at| at.minus(*period)));
+    let shifted = at.at_offset(-3_600).is_ok();
+    format!(
+        "{:?} {:?} {again} {shifted} {:?}",
+        parsed.map(|_| ()).map_err(|error| error.to_string()),
+        period.map(|_| ()).map_err(|error| error.to_string()),
+        moved.map(|moved| moved.is_ok()),
+    )
+}
+
+/// The first line is a path as YAML, the rest a body.
+fn dpath(text: &str) -> String {
+    let (path, body) = text.split_once('\n').unwrap_or((text, "{}"));
+    let Ok(path) = Document::parse("p.yaml", path) else { return "no YAML".to_owned() };
+    let manifest = json!({
+        "version": "6.0.0",
+        "type": "DeclarativeSource",
+        "check": {"type": "CheckStream", "stream_names": ["a"]},
+        "streams": [{
+            "type": "DeclarativeStream",
+            "name": "a",
+            "primary_key": ["id"],
+            "retriever": {
+                "type": "SimpleRetriever",
+                "requester": {"type": "HttpRequester", "url_base": "https://a.example", "path": "a"},
+                "record_selector": {
+                    "type": "RecordSelector",
+                    "extractor": {"type": "DpathExtractor", "field_path": path.root.to_json()},
+                },
+            },
+            "schema_loader": {"type": "InlineSchemaLoader", "schema": {"type": "object"}},
+        }],
+    });
+    walk(&manifest.to_string(), body, &json!([]))
+}
+
+fn state(text: &str) -> String {
+    let Ok(messages) = serde_json::from_str(text) else { return "no JSON".to_owned() };
+    let body = r#"{"data": [{"id": 1, "at": "2024-01-02T00:00:00Z"}, {"id": 2, "at": null}]}"#;
+    STATEFUL.iter().map(|manifest| walk(manifest, body, &messages)).collect::<Vec<_>>().join(" / ")
+}
+
+/// Reads the streams of a manifest from a state; gives what was said.
+fn walk(manifest: &str, body: &str, messages: &serde_json::Value) -> String {
+    let known = match states(messages) {
+        Ok(known) => known,
+        Err(message) => return message,
+    };
+    let parsed = match Manifest::parse("m.yaml", manifest) {
+        Ok(manifest) => manifest,
+        Err(faults) => return faults.into_iter().map(|fault| fault.message).take(1).collect(),
+    };
+    let world = World(body.to_owned());
+    let source = Source::build(&parsed, &Overlay::default(), &json!({}), runtime(&world));
+    let source = match source {
+        Ok(source) => source,
+        Err(error) => return error.to_string(),
+    };
+    let selected = Selected(source.streams().iter().map(|s| s.name().to_string()).collect());
+    let mut out = Vec::new();
+    let done = ready(read(&source, &selected, &known, &mut Messages::new(&mut out)));
+    let said = String::from_utf8_lossy(&out);
+    let error = said.lines().rfind(|line| line.contains(r#""type":"ERROR""#));
+    let kind = done.map(|done| done.map(|summary| summary.failed.len()).is_ok());
+    format!("{kind:?} {}", error.unwrap_or_default())
+}
+
+const MANIFEST_WORDS: &[&str] = &[
+    "type: ",
+    "$ref: ",
+    "$parameters: ",
+    "\"#/definitions/a\"",
+    "*a",
+    "&a ",
+    "<<: ",
+    "- ",
+    "? ",
+    "!!int ",
+    "streams: ",
+    "definitions: ",
+    "retriever: ",
+    "requester: ",
+    "paginator: ",
+    "incremental_sync: ",
+    "partition_router: ",
+    "transformations: ",
+    "schema_loader: ",
+    "DeclarativeStream",
+    "SimpleRetriever",
+    "HttpRequester",
+    "DatetimeBasedCursor",
+    "SubstreamPartitionRouter",
+    "ListPartitionRouter",
+    "CursorPagination",
+    "OffsetIncrement",
+    "PageIncrement",
+    "AddFields",
+    "RemoveFields",
+    "OAuthAuthenticator",
+    "\"{{ config['a'] }}\"",
+    "step: P1D",
+    "cursor_granularity: PT1S",
+    "page_size: ",
+    "null",
+    "[]",
+    "{}",
+    "| ",
+    "> ",
+];
+
+const TEMPLATE_WORDS: &[&str] = &[
+    "{{ ",
+    " }}",
+    "{% if ",
+    " %}",
+    "{% else %}",
+    "{% endif %}",
+    "{% for x in ",
+    "{% endfor %}",
+    "{% set x = ",
+    "{# ",
+    " #}",
+    "config['key']",
+    "record.",
+    "response",
+    " | ",
+    "string",
+    "int",
+    "hash",
+    "base64encode",
+    "regex_search('(a+)+$')",
+    "format_datetime(",
+    "now_utc()",
+    "timestamp(",
+    "duration('P1D')",
+    "day_delta(",
+    "range(",
+    "'x' * ",
+    " ** ",
+    " // ",
+    " % ",
+    " ~ ",
+    " if ",
+    " else ",
+    " and ",
+    " not ",
+    " in ",
+    " is defined",
+    ".get('a')",
+    ".split(',')",
+    ".replace('a', 'b')",
+    ".strftime('%Y')",
+    "[::-1]",
+    "[1:",
+    "(",
+    ")",
+    ", ",
+    "\\",
+    "tojson",
+    "default(1)",
+    "round(1)",
+    "'%s' % ",
+    "'{}'.format(",
+    "join('')",
+    "map(attribute='a')",
+    "sort",
+];
+
+const DATETIME_WORDS: &[&str] = &[
+    "%Y",
+    "%m",
+    "%d",
+    "%H",
+    "%M",
+    "%S",
+    "%f",
+    "%z",
+    "%Z",
+    "%s",
+    "%ms",
+    "%_ms",
+    "%s_as_float",
+    "%epoch_microseconds",
+    "%j",
+    "%y",
+    "%b",
+    "%B",
+    "%a",
+    "%A",
+    "%p",
+    "%I",
+    "%U",
+    "%W",
+    "%G",
+    "%u",
+    "%V",
+    "%%",
+    "%c",
+    "%x",
+    "%X",
+    "%",
+    "T",
+    "Z",
+    "+00:00",
+    "-2359",
+    "+24:00",
+    "0000",
+    "9999",
+    "12",
+    "31",
+    "24:00",
+    "60",
+    "2024-02-29",
+    "0001-01-01",
+    "9999-12-31T23:59:59.999999Z",
+    "P1Y2M3DT4H5M6.7S",
+    "P1W",
+    "-P",
+    "PT",
+    "P999999999Y",
+    "2024-W53-7",
+    "2024-366",
+    "٣",
+];
+
+const DPATH_WORDS: &[&str] = &[
+    "*",
+    "**",
+    "[]",
+    "data",
+    "items",
+    "\"\"",
+    "\"*\"",
+    "\"{{ config['a'] }}\"",
+    "0",
+    ", ",
+    "[",
+    "]",
+    "{\"",
+    "\":",
+    "null",
+    "{\"data\":",
+    "[{\"id\":1}]",
+    "\\u0000",
+    "\\ud83d",
+    "1e999",
+    "/",
+    "?",
+    "!",
+    "a*b",
+    "[0]",
+    "\"a/b\"",
+];
+
+const STATE_WORDS: &[&str] = &[
+    "{\"type\":\"STREAM\",\"stream\":",
+    "\"stream_descriptor\":{\"name\":\"plain\"}",
+    "\"name\":\"parts\"",
+    "\"stream_state\":",
+    "\"at\":",
+    "\"states\":[",
+    "\"partition\":{\"p\":\"x\",\"parent_slice\":{}}",
+    "\"cursor\":",
+    "\"state\":{",
+    "\"use_global_cursor\":true",
+    "\"lookback_window\":",
+    "\"parent_state\":",
+    "\"global\":{",
+    "\"shared_state\":",
+    "\"stream_states\":[",
+    "\"2024-01-02T00:00:00Z\"",
+    "\"9999-12-31T23:59:59Z\"",
+    "\"x\"",
+    "1704067200",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    ",",
+    "\"__ab_no_cursor_state_message\":true",
+];
+
+/// A stream with a cursor, one with a cursor for each partition, one over such a parent.
+const STATEFUL: &[&str] =
+    &[include_str!("../manifests/cursor.yaml"), include_str!("../manifests/partitions.yaml")];
