@@ -46,16 +46,18 @@ impl Corpus {
     }
 }
 
-/// What was said, without what it was said about.
+/// The first words of what was said, without what it was said about.
 fn shape(said: &str) -> String {
     let mut quoted = false;
     let mut shape = String::new();
-    for c in said.chars().take(600) {
-        if c == '`' || c == '"' || c == '\'' {
+    for c in said.chars() {
+        if c == '`' || c == '"' {
             quoted = !quoted;
-        }
-        if !quoted && !c.is_ascii_digit() {
+        } else if !quoted && (c.is_ascii_alphabetic() || c == ' ') {
             shape.push(c);
+        }
+        if shape.len() > 120 {
+            break;
         }
     }
     shape

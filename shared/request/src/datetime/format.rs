@@ -166,7 +166,12 @@ fn items(format: &str) -> Option<Vec<Item>> {
         if c == '%' {
             match chars.next()? {
                 '%' => items.push(Item::Literal('%')),
-                directive if DIRECTIVES.contains(directive) => {
+                // A directive that stands twice is no format: Python refuses it, and every way to
+                // share the digits between the two would have to be tried.
+                directive
+                    if DIRECTIVES.contains(directive)
+                        && !items.contains(&Item::Directive(directive)) =>
+                {
                     items.push(Item::Directive(directive));
                 }
                 _ => return None,

@@ -95,20 +95,30 @@ impl Default for Fields {
 
 impl Fields {
     /// Matches the items from here on, trying each directive's longest reading first.
-    fn match_items(&mut self, items: &[Item], text: &str) -> bool {
-        let Some((item, later)) = items.split_first() else { return text.is_empty() };
-        match item {
-            Item::Literal(wanted) => {
-                let mut chars = text.chars();
-                chars.next().is_some_and(|c| same(c, *wanted))
-                    && self.match_items(later, chars.as_str())
-            }
-            Item::Space => {
-                let rest = text.trim_start();
-                rest.len() < text.len() && self.match_items(later, rest)
-            }
-            Item::Directive(directive) => self.match_directive(*directive, later, text),
+    fn match_items(&mut self, mut items: &[Item], mut text: &str) -> bool {
+        while let Some((item, later)) = items.split_first() {
+            text = match item {
+                Item::Literal(wanted) => {
+                    let mut chars = text.chars();
+                    if !chars.next().is_some_and(|c| same(c, *wanted)) {
+                        return false;
+                    }
+                    chars.as_str()
+                }
+                Item::Space => {
+                    let rest = text.trim_start();
+                    if rest.len() == text.len() {
+                        return false;
+                    }
+                    rest
+                }
+                Item::Directive(directive) => {
+                    return self.match_directive(*directive, later, text);
+                }
+            };
+            items = later;
         }
+        text.is_empty()
     }
 
     fn match_directive(&mut self, directive: char, later: &[Item], text: &str) -> bool {

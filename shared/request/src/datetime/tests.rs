@@ -130,3 +130,14 @@ fn times_are_read_and_written_as_the_reference_does() {
     }
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn a_directive_that_stands_twice_reads_nothing_however_long_the_format() {
+    for format in ["%Y %Y".to_owned(), "%dT".repeat(5_000), "%d".repeat(60)] {
+        let text = "1".repeat(format.len());
+        assert!(Format::new(&format).parse_text(&text).is_err());
+    }
+    let long = "-".repeat(100_000);
+    let read = Format::new(&format!("{long}%Y")).parse_text(&format!("{long}2024"));
+    assert_eq!(read.unwrap().isoformat("T", None), "2024-01-01T00:00:00+00:00");
+}
