@@ -211,8 +211,10 @@ impl Case {
             limits: Limits::default(),
         };
         let clock = Arc::clone(&runtime.clock);
-        let announced = Announced::new(self.config.clone(), out.clone(), clock);
-        let hosting = Hosting { grants: Some(Arc::new(announced)), catalog };
+        let given = (&manifest, &self.config);
+        let announced = Announced::start(given, now, out.clone(), clock);
+        let announced = announced.map_err(|error| error.to_string())?;
+        let hosting = Hosting { grants: Some(Arc::new(announced)), catalog, ..Hosting::default() };
         Source::hosted(&manifest, &Overlay::default(), &self.config, (runtime, hosting))
             .await
             .map_err(|error| error.to_string())

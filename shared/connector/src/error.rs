@@ -49,6 +49,14 @@ pub enum Error {
         /// What there is.
         known: Vec<String>,
     },
+    /// The configuration is not one that the manifest accepts, or what stands above its streams
+    /// cannot be made with it.
+    #[error("{source}")]
+    Config {
+        /// What does not fit.
+        #[source]
+        source: BuildError,
+    },
     /// A component cannot be made with this configuration.
     #[error("stream `{stream}`: {source}")]
     Stream {
@@ -192,6 +200,7 @@ impl Error {
     pub fn failure_type(&self) -> &'static str {
         match self {
             Self::Manifest(_)
+            | Self::Config { .. }
             | Self::Overlay { .. }
             | Self::NoStream { .. }
             | Self::Stream { .. }
@@ -221,6 +230,7 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Manifest(_)
+            | Self::Config { .. }
             | Self::Overlay { .. }
             | Self::NoStream { .. }
             | Self::Stream { .. }

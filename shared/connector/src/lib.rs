@@ -1,6 +1,8 @@
 //! Sources: Airbyte declarative manifests, interpreted.
 
+mod api_budget;
 mod catalog;
+mod config;
 mod cursor;
 mod dpath;
 mod dynamic;
@@ -22,14 +24,16 @@ mod state_migration;
 mod stream;
 mod transformation;
 
+pub use api_budget::{ApiBudget, Rate};
 pub use catalog::Catalog;
+pub use config::Normalized;
 pub use error::{At, Error};
 pub use manifest::Manifest;
 pub use outline::Outline;
 pub use part::BuildError;
 pub use retriever::{Page, PageReader, Record};
 pub use slice::{Partition, Position, PositionKind, Slice};
-pub use source::{Hosting, Limits, Runtime, Source};
+pub use source::{Hosting, Limits, Rates, Runtime, Source};
 pub use stream::{Stream, Tier};
 
 #[cfg(test)]

@@ -97,6 +97,16 @@ impl Manifest {
         self.root.get("spec").map_or(Value::Null, Node::to_json)
     }
 
+    /// The `spec` as a component.
+    pub(crate) fn spec_component(&self) -> Value {
+        self.root.get("spec").map_or(Value::Null, located_component)
+    }
+
+    /// How often the source may be called.
+    pub(crate) fn api_budget(&self) -> Option<Value> {
+        self.root.get("api_budget").filter(|node| !node.is_null()).map(located_component)
+    }
+
     /// What is checked.
     pub(crate) fn check(&self) -> Value {
         self.root.get("check").map_or(Value::Null, located_component)

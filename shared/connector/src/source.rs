@@ -1,6 +1,7 @@
 //! A source: a manifest, its overlay and a configuration, ready to be read.
 
 mod check;
+mod prepare;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -63,6 +64,18 @@ pub struct Hosting {
     pub grants: Option<Arc<dyn Grants>>,
     /// What the reader wants of the streams.
     pub catalog: Catalog,
+    /// Who holds calls to the rates that the manifest states.
+    pub rates: Rates,
+}
+
+/// Who holds calls to the rates that a manifest states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rates {
+    /// The source, for the calls that it makes itself.
+    #[default]
+    Source,
+    /// The host, for all who call.
+    Host,
 }
 
 impl Default for Limits {
@@ -150,8 +163,9 @@ impl Source {
         config: &Json,
         runtime: Runtime,
     ) -> Result<Self, Error> {
-        let hosted = (runtime, Hosting::default());
-        let mut source = Self::listed(manifest, overlay, config, hosted)?;
+        let hosting = Hosting::default();
+        let (config, runtime) = prepare::prepared(manifest, config, runtime, hosting.rates)?;
+        let mut source = Self::listed(manifest, overlay, &config, (runtime, hosting))?;
         for dynamic in source.dynamic().collect::<Vec<_>>() {
             if let Some(components) = dynamic.known()? {
                 source.add(&dynamic.name, &dynamic.streams(&components)?)?;
@@ -173,6 +187,18 @@ impl Source {
 
     /// As [`Source::open`], by a host that does more for it.
     pub async fn hosted(
+        manifest: &Manifest,
+        overlay: &Overlay,
+        config: &Json,
+        (runtime, hosting): (Runtime, Hosting),
+    ) -> Result<Self, Error> {
+        prepare::validated(manifest, config, runtime.now)?;
+        let (config, runtime) = prepare::prepared(manifest, config, runtime, hosting.rates)?;
+        Self::assembled(manifest, overlay, &config, (runtime, hosting)).await
+    }
+
+    /// With a configuration in its last form.
+    async fn assembled(
         manifest: &Manifest,
         overlay: &Overlay,
         config: &Json,

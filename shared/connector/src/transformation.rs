@@ -130,7 +130,7 @@ impl Transformation {
 }
 
 impl Added {
-    fn build(part: &Part<'_>) -> Result<Self, BuildError> {
+    pub(crate) fn build(part: &Part<'_>) -> Result<Self, BuildError> {
         let types = part.value_types()?;
         let pointer = part.needed("path")?;
         let path = path(&pointer)?;
@@ -141,7 +141,7 @@ impl Added {
         Ok(Self { names: Value::from(pointer.json), path, value, types })
     }
 
-    fn apply(
+    pub(crate) fn apply(
         &self,
         record: &mut Value,
         condition: Option<&InterpolatedBoolean>,

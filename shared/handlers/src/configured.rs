@@ -3,13 +3,14 @@
 mod grants;
 mod groups;
 mod outlines;
+mod rates;
 mod read;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connector::{Error as SourceError, Hosting, Limits, Outline, Runtime, Source};
+use connector::{Error as SourceError, Hosting, Limits, Outline, Rates, Runtime, Source};
 use lake::Mode;
 use model::config::{Budget, Connection, Schedule, Settings, StreamConfig, SyncMode, TenantFile};
 use model::{Classify, ConnectionId, Cron, CronError, TenantId, Timestamp};
@@ -96,6 +97,28 @@ impl Configured {
         let patience = Patience { longest: LONGEST_WAIT, waits: None };
         Arc::new(self.budgets.limit(&name, limit, Arc::clone(&self.http), patience))
     }
+
+    /// The same client under the rates that the source's manifest states: they hold for all
+    /// workers of a connection together.
+    fn rated(
+        &self,
+        http: Arc<dyn Http>,
+        (connection, found): (&ConnectionId, &Found),
+        config: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<Arc<dyn Http>, PullError> {
+        let rates = found.source.manifest.call_rates(&Value::Object(config.clone()), now);
+        let Some(rates) = rates.map_err(failed)? else { return Ok(http) };
+        let source = found.connection.source.as_str();
+        Ok(Arc::new(rates::Rated {
+            name: format!("{source}#{}/{connection}", found.tenant.tenant),
+            rates,
+            budgets: self.budgets.clone(),
+            timeout: found.settings.limits.timeout,
+            patience: Patience { longest: LONGEST_WAIT, waits: None },
+            http,
+        }))
+    }
 }
 
 #[async_trait]
@@ -165,8 +188,10 @@ impl Configured {
         let config = resolve_config(&found.connection, &found.tenant.tenant, &grants, secrets);
         let config = config.await.map_err(PullError::failed)?;
         let limits = &found.settings.limits;
+        let http = self.client(found, &config);
+        let http = self.rated(http, (connection, found), &config, now)?;
         let runtime = Runtime {
-            http: self.client(found, &config),
+            http,
             clock: Arc::clone(self.store.clock()),
             ids: Arc::clone(self.store.ids()),
             now,
@@ -181,7 +206,8 @@ impl Configured {
         };
         let LoadedSource { manifest, overlay } = found.source.as_ref();
         let grants = grants::Kept::new(self.store.clone(), (&found.tenant.tenant, connection));
-        let hosting = Hosting { grants: Some(Arc::new(grants)), ..Hosting::default() };
+        let rates = Rates::Host;
+        let hosting = Hosting { grants: Some(Arc::new(grants)), rates, ..Hosting::default() };
         let config = Value::Object(config);
         let source = Source::hosted(manifest, overlay, &config, (runtime, hosting)).await;
         source.map_err(failed)

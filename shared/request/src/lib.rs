@@ -26,6 +26,7 @@ pub mod decoder;
 mod error;
 pub mod error_handler;
 pub mod interpolation;
+pub mod matcher;
 pub mod requester;
 pub mod value;
 

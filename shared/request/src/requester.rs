@@ -20,6 +20,7 @@ pub use encode::{quote, quote_plus};
 pub use options::Options;
 use options::Provider;
 pub use url::{join, origin, without_query};
+pub(crate) use url::{parameters, url_path};
 
 /// An `HttpRequester`: where to, how, with which credentials, and what answers mean.
 #[derive(Debug)]

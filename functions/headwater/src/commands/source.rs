@@ -176,8 +176,10 @@ impl Opened {
             max_wait: None,
             limits: Limits::default(),
         };
-        let announced = Announced::new(value.clone(), out.clone(), Arc::clone(&runtime.clock));
-        let hosting = Hosting { grants: Some(Arc::new(announced)), catalog };
+        let (now, clock) = (runtime.now, Arc::clone(&runtime.clock));
+        let announced = Announced::start((&manifest, &value), now, out.clone(), clock);
+        let announced = announced.map_err(|error| Failure::Input(error.to_string()))?;
+        let hosting = Hosting { grants: Some(Arc::new(announced)), catalog, ..Hosting::default() };
         let source = Connector::hosted(&manifest, &overlay, &value, (runtime, hosting)).await;
         source.map_err(unopened)
     }

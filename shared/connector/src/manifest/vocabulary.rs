@@ -36,6 +36,7 @@ const BACKOFFS: &[&str] = &[
     "ConstantBackoffStrategy",
     "ExponentialBackoffStrategy",
     "WaitTimeFromHeader",
+    "WaitTimeFromResponse",
     "WaitUntilTimeFromHeader",
 ];
 const CURSORS: &[&str] = &["DatetimeBasedCursor", "IncrementingCountCursor"];
@@ -83,6 +84,11 @@ const RESOLVERS: &[&str] =
     &["HttpComponentsResolver", "ConfigComponentsResolver", "ParametrizedComponentsResolver"];
 const MAPPING: &[&str] = &["ComponentMappingDefinition"];
 
+const CONFIG_TRANSFORMATIONS: &[&str] =
+    &["ConfigAddFields", "ConfigRemoveFields", "ConfigRemapField"];
+const CALL_RATES: &[&str] =
+    &["FixedWindowCallRatePolicy", "MovingWindowCallRatePolicy", "UnlimitedCallRatePolicy"];
+
 /// What runs.
 pub(super) const KINDS: &[Kind] = &[
     kind(
@@ -93,6 +99,7 @@ pub(super) const KINDS: &[Kind] = &[
             ("streams", &["DeclarativeStream", "StateDelegatingStream", "ConditionalStreams"]),
             ("dynamic_streams", &["DynamicDeclarativeStream"]),
             ("spec", &["Spec"]),
+            ("api_budget", &["HTTPAPIBudget"]),
             ("concurrency_level", &["ConcurrencyLevel"]),
         ],
     ),
@@ -101,7 +108,49 @@ pub(super) const KINDS: &[Kind] = &[
     kind("CheckDynamicStream", &["stream_count"], &[]),
     kind("StreamGroup", &["streams", "action"], &[("action", &["BlockSimultaneousSyncsAction"])]),
     kind("BlockSimultaneousSyncsAction", &[], &[]),
-    kind("Spec", &["connection_specification"], &[]),
+    kind(
+        "Spec",
+        &["connection_specification"],
+        &[("config_normalization_rules", &["ConfigNormalizationRules"])],
+    ),
+    kind(
+        "ConfigNormalizationRules",
+        &[],
+        &[
+            ("config_migrations", &["ConfigMigration"]),
+            ("transformations", CONFIG_TRANSFORMATIONS),
+            ("validations", &["DpathValidator", "PredicateValidator"]),
+        ],
+    ),
+    kind("ConfigMigration", &["transformations"], &[("transformations", CONFIG_TRANSFORMATIONS)]),
+    kind("ConfigAddFields", &["fields"], &[("fields", &["AddedFieldDefinition"])]),
+    kind("ConfigRemoveFields", &["field_pointers"], &[]),
+    kind("ConfigRemapField", &["map", "field_path"], &[]),
+    kind(
+        "DpathValidator",
+        &["field_path", "validation_strategy"],
+        &[("validation_strategy", &["ValidateAdheresToSchema"])],
+    ),
+    kind(
+        "PredicateValidator",
+        &["value", "validation_strategy"],
+        &[("validation_strategy", &["ValidateAdheresToSchema"])],
+    ),
+    kind("ValidateAdheresToSchema", &["base_schema"], &[]),
+    kind("HTTPAPIBudget", &["policies"], &[("policies", CALL_RATES)]),
+    kind(
+        "FixedWindowCallRatePolicy",
+        &["period", "call_limit", "matchers"],
+        &[("matchers", &["HttpRequestRegexMatcher"])],
+    ),
+    kind(
+        "MovingWindowCallRatePolicy",
+        &["rates", "matchers"],
+        &[("rates", &["Rate"]), ("matchers", &["HttpRequestRegexMatcher"])],
+    ),
+    kind("UnlimitedCallRatePolicy", &["matchers"], &[("matchers", &["HttpRequestRegexMatcher"])]),
+    kind("Rate", &["limit", "interval"], &[]),
+    kind("HttpRequestRegexMatcher", &[], &[]),
     kind("ConcurrencyLevel", &[], &[]),
     kind(
         "DeclarativeStream",
@@ -295,6 +344,7 @@ pub(super) const KINDS: &[Kind] = &[
     kind("ConstantBackoffStrategy", &["backoff_time_in_seconds"], &[]),
     kind("ExponentialBackoffStrategy", &[], &[]),
     kind("WaitTimeFromHeader", &["header"], &[]),
+    kind("WaitTimeFromResponse", &["wait_time_in_seconds"], &[]),
     kind("WaitUntilTimeFromHeader", &["header"], &[]),
     kind("NoPagination", &[], &[]),
     kind(
@@ -382,8 +432,14 @@ pub(super) const KINDS: &[Kind] = &[
 pub(super) const TEXT_TOO: [&str; 4] = ["start_datetime", "end_datetime", "target_type", "items"];
 
 /// Components that the language gives no `type`: their place says what they are.
-pub(super) const UNTYPED: [&str; 4] =
-    ["StreamGroup", "SchemaTypeIdentifier", "TypesMap", "ComplexFieldType"];
+pub(super) const UNTYPED: [&str; 6] = [
+    "StreamGroup",
+    "SchemaTypeIdentifier",
+    "TypesMap",
+    "ComplexFieldType",
+    "Rate",
+    "HttpRequestRegexMatcher",
+];
 
 /// The component of a name, when it runs.
 pub(super) fn find(name: &str) -> Option<&'static Kind> {

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::Retry;
+use model::{Retry, Timestamp};
 use ports::Clock;
 use request::authenticator::{Claim, Grant, GrantError, Grants, Rotation, Tokens};
 use serde_json::{Map, Value, json};
 
 use super::Messages;
+use crate::config::Normalized;
+use crate::error::Error;
+use crate::manifest::Manifest;
 
 /// [`Grants`] of one process: new tokens are told to whoever runs it, as the whole configuration
 /// in a `CONNECTOR_CONFIG` message, before they are used.
@@ -34,16 +37,36 @@ impl<W: Write> Announced<W> {
         Self { config: Mutex::new(config), out: Mutex::new(out), clock }
     }
 
-    fn tell(&self, rotation: &Rotation) -> Result<(), crate::Error> {
+    /// As [`Announced::new`], for a configuration as its owner keeps it: where the manifest moves
+    /// it to a new form, that is told first.
+    pub fn start(
+        (manifest, config): (&Manifest, &Value),
+        now: Timestamp,
+        out: W,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let Normalized { migrated, config } = manifest.normalized(config, now)?;
+        let announced = Self::new(config, out, clock);
+        if let Some(migrated) = migrated {
+            announced.write(&migrated)?;
+        }
+        Ok(announced)
+    }
+
+    fn tell(&self, rotation: &Rotation) -> Result<(), Error> {
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         for (path, value) in &rotation.changes {
             set(&mut config, path, value.expose());
         }
+        self.write(&config)
+    }
+
+    fn write(&self, config: &Value) -> Result<(), Error> {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         Messages::new(&mut *out).write(&json!({"type": "CONTROL", "control": {
             "type": "CONNECTOR_CONFIG",
             "emitted_at": self.clock.now().as_millisecond(),
-            "connectorConfig": {"config": *config},
+            "connectorConfig": {"config": config},
         }}))?;
         Ok(out.flush()?)
     }

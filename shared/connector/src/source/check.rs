@@ -3,7 +3,7 @@
 use model::StreamName;
 use serde_json::{Map, Value as Json};
 
-use super::Source;
+use super::{Hosting, Source};
 use crate::error::Error;
 use crate::part::{BuildError, Part};
 use crate::stream::Stream;
@@ -24,8 +24,8 @@ impl Source {
         let overridden = match self.overrides(&part).map_err(fault)? {
             Some(config) => {
                 let Self { manifest, shared, .. } = self;
-                let runtime = shared.runtime.clone();
-                Some(Self::open(manifest, &shared.overlay, &config, runtime).await?)
+                let hosted = (shared.runtime.clone(), Hosting::default());
+                Some(Self::assembled(manifest, &shared.overlay, &config, hosted).await?)
             }
             None => None,
         };

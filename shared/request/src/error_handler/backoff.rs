@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use ports::Response;
 use regex::Regex;
 
+use super::filter::headers_value;
 use crate::component::Component;
 use crate::interpolation::{Context, EvalError, InterpolatedString};
 use crate::value::Value;
@@ -40,6 +41,11 @@ pub(super) enum Strategy {
         min: Option<InterpolatedString>,
         max: Option<InterpolatedString>,
     },
+    /// An expression over the answer says how long.
+    Answer {
+        seconds: InterpolatedString,
+        max: Option<InterpolatedString>,
+    },
 }
 
 /// A header, and which part of it counts.
@@ -51,6 +57,8 @@ pub(super) struct Header {
 
 /// The reference's factor of exponential backoff, in seconds.
 const FACTOR: f64 = 5.0;
+/// What an expression over an answer sees.
+const SEEN: [&str; 4] = ["config", "parameters", "response", "headers"];
 /// What a wait is lengthened by, because whole seconds hide fractions.
 const EXTRA: Duration = Duration::from_secs(1);
 
@@ -78,11 +86,26 @@ impl Strategy {
                 let min = component.string("min_wait");
                 Some(Self::Until { header: Header::build(component)?, min, max })
             }
+            "WaitTimeFromResponse" => {
+                component.only(&["wait_time_in_seconds", "max_waiting_time_in_seconds"]);
+                let seconds = component.string("wait_time_in_seconds");
+                let seconds = component.required("wait_time_in_seconds", seconds)?;
+                let unknown =
+                    seconds.template().reads().variables().find(|name| !SEEN.contains(name));
+                if let Some(name) = unknown {
+                    let accepted = SEEN.join(", ");
+                    let message = format!("`{name}` is not known here; accepted are {accepted}");
+                    component.fault_at("wait_time_in_seconds", message);
+                }
+                let max = component.string("max_waiting_time_in_seconds");
+                Some(Self::Answer { seconds, max })
+            }
             _ => {
                 component.unknown_kind(&[
                     "ConstantBackoffStrategy",
                     "ExponentialBackoffStrategy",
                     "WaitTimeFromHeader",
+                    "WaitTimeFromResponse",
                     "WaitUntilTimeFromHeader",
                 ]);
                 None
@@ -113,6 +136,10 @@ impl Strategy {
                 let asked = header.number(response, context)?;
                 limited(asked, number(max)?)
             }
+            Self::Answer { seconds, max } => {
+                let asked = said(seconds, response, context);
+                limited(asked.filter(|seconds| seconds.is_finite()), number(max)?)
+            }
             Self::Until { header, min, max } => {
                 let (min, max) = (number(min)?, number(max)?);
                 let until = header.number(response, context)?.filter(|until| *until != 0.0);
@@ -138,6 +165,25 @@ fn limited(seconds: Option<f64>, max: Option<f64>) -> Option<Wait> {
         }
         _ => wait(seconds).map(|wait| Wait::For(wait.saturating_add(EXTRA))),
     }
+}
+
+/// What an expression makes of an answer; none where it makes nothing of it, as answers of another
+/// shape than the one it was written for do.
+fn said(
+    seconds: &InterpolatedString,
+    response: Option<&Response>,
+    context: &Context<'_>,
+) -> Option<f64> {
+    let reads = seconds.template().reads();
+    let body = response.and_then(|response| {
+        let wanted = reads.of("response")?;
+        Value::select_json(&response.body, wanted).ok()
+    });
+    let headers = response.map_or(&[] as &[_], |response| &response.headers);
+    let scope = Context::within(context)
+        .with("response", body.unwrap_or_else(Value::empty_dict))
+        .with("headers", headers_value(headers, reads.of("headers")));
+    seconds.eval(&scope).ok().as_ref().and_then(float)
 }
 
 fn float(value: &Value) -> Option<f64> {

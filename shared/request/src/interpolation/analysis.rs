@@ -15,6 +15,11 @@ impl Reads {
         self.0.keys().map(String::as_str)
     }
 
+    /// The names that stand for values: macros are left out.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.roots().filter(|name| !super::macros::NAMES.contains(name))
+    }
+
     /// What is read of a name; none when it is not read at all. Aliases of `stream_slice` are
     /// names of their own.
     pub fn of(&self, name: &str) -> Option<&Selection> {

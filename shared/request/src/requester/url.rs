@@ -171,6 +171,16 @@ pub(super) fn with_params(url: &str, params: &Dict) -> Result<String, Error> {
     Ok(whole)
 }
 
+/// The path of a URL.
+pub(crate) fn url_path(url: &str) -> &str {
+    split(url).path
+}
+
+/// The parameters of a URL.
+pub(crate) fn parameters(url: &str) -> Vec<(String, String)> {
+    query_pairs(split(url).query)
+}
+
 /// First value of each name in a query; blank ones do not count.
 fn query_pairs(query: &str) -> Vec<(String, String)> {
     let decode =
