@@ -53,7 +53,7 @@ fn request(path: &str) -> Request {
     }
 }
 
-fn budget(policies: Json) -> Result<ApiBudget, BuildError> {
+fn budget(policies: &Json) -> Result<ApiBudget, BuildError> {
     let config = json!({"calls": "2"});
     let context = Context::new(Value::from(&config), Timestamp::UNIX_EPOCH);
     let json = json!({"type": "HTTPAPIBudget", "policies": policies});
@@ -63,7 +63,7 @@ fn budget(policies: Json) -> Result<ApiBudget, BuildError> {
 /// The seconds at which calls of these paths are made.
 async fn seconds(world: World, policies: Json, paths: &[&str]) -> Vec<i64> {
     let world = Arc::new(world);
-    let budget = budget(policies).unwrap();
+    let budget = budget(&policies).unwrap();
     let paced = Paced::new((Arc::clone(&world) as _, Arc::clone(&world) as _), budget, None);
     for path in paths {
         paced.send(request(path)).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_wait_that_is_too_long_is_told_instead() {
     let world = Arc::new(world());
     let most = Some(Duration::from_secs(30));
     let ports = (Arc::clone(&world) as _, Arc::clone(&world) as _);
-    let paced = Paced::new(ports, budget(policy).unwrap(), most);
+    let paced = Paced::new(ports, budget(&policy).unwrap(), most);
     paced.send(request("/")).await.unwrap();
     let error = paced.send(request("/")).await.unwrap_err();
     assert!(matches!(error, HttpError::Budget { wait, .. } if wait == Duration::from_hours(1)));
@@ -134,9 +134,9 @@ async fn a_wait_that_is_too_long_is_told_instead() {
 fn what_is_no_rate_is_refused_by_its_place() {
     let wrong = json!([{"type": "MovingWindowCallRatePolicy", "matchers": [],
         "rates": [{"limit": 0, "interval": "PT1M"}]}]);
-    let error = budget(wrong).unwrap_err().to_string();
+    let error = budget(&wrong).unwrap_err().to_string();
     assert!(error.contains("api_budget.policies[0].rates[0].limit"), "{error}");
     let heavy = json!([{"type": "FixedWindowCallRatePolicy", "period": "PT1M", "call_limit": 2,
         "matchers": [{"weight": "3"}]}]);
-    assert!(budget(heavy).unwrap_err().to_string().contains("larger than the limit 2"));
+    assert!(budget(&heavy).unwrap_err().to_string().contains("larger than the limit 2"));
 }
