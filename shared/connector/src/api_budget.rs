@@ -145,7 +145,7 @@ impl Policy {
         };
         let matchers = component.children("matchers");
         let matchers: Vec<_> =
-            matchers.iter().map(|matcher| RequestMatcher::build(matcher, context)).collect();
+            matchers.iter().map(|matcher| RequestMatcher::build(matcher, Some(context))).collect();
         let lowest = rates.iter().map(|rate: &Rate| rate.calls.get()).min().unwrap_or(u32::MAX);
         if matchers.iter().any(|matcher| matcher.weight() > lowest) {
             component.fault_at("matchers", format!("a weight is larger than the limit {lowest}"));

@@ -228,7 +228,9 @@ impl Source {
         let (http, clock) = (Arc::clone(&runtime.http), Arc::clone(&runtime.clock));
         let listed: Vec<Listed> = manifest.listed().collect();
         let shared = Arc::new(Shared {
-            caller: Caller::new(http, clock, timeout, max_body).keeping(hosting.grants),
+            caller: Caller::new(http, clock, timeout, max_body)
+                .keeping(hosting.grants)
+                .waiting(runtime.max_wait),
             jobs: Slots::new(jobs_at_once(&manifest.most_jobs(), config, runtime.now)),
             catalog: hosting.catalog,
             cache: Cache::default(),

@@ -5,11 +5,13 @@ mod grants;
 mod jwt;
 mod legacy;
 mod oauth;
+mod quota;
 mod redact;
 mod session;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ports::{Request, Response};
 
 use crate::component::Component;
 use crate::error::Error;
@@ -22,6 +24,7 @@ pub use grants::{Claim, Grant, GrantError, Grants, Rotation, Tokens};
 use jwt::Jwt;
 use legacy::LegacySession;
 use oauth::OAuth;
+use quota::Quotas;
 pub use redact::Redactor;
 use session::Session;
 
@@ -55,6 +58,8 @@ pub enum Authenticator {
         /// What it says.
         jwt: Box<Jwt>,
     },
+    /// Several tokens, each request with one that has calls left.
+    Quotas(Box<Quotas>),
     /// One of several, by a field of the configuration.
     Selective {
         /// Path of the field.
@@ -95,12 +100,13 @@ pub enum Token {
     Legacy(Box<LegacySession>),
 }
 
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "ApiKeyAuthenticator",
     "BearerAuthenticator",
     "BasicHttpAuthenticator",
     "OAuthAuthenticator",
     "JwtAuthenticator",
+    "RateLimitedMultipleTokenAuthenticator",
     "SelectiveAuthenticator",
     "SessionTokenAuthenticator",
     "LegacySessionTokenAuthenticator",
@@ -143,6 +149,9 @@ impl Authenticator {
                     None => Place::authorization(component)?,
                 };
                 Some(Self::Jwt { place, jwt: Box::new(Jwt::build(component)?) })
+            }
+            "RateLimitedMultipleTokenAuthenticator" => {
+                Quotas::build(component).map(|quotas| Self::Quotas(Box::new(quotas)))
             }
             "SelectiveAuthenticator" => Self::selective(component),
             "SessionTokenAuthenticator" => Self::session(component),
@@ -201,7 +210,8 @@ impl Authenticator {
             Options { headers: [header].into_iter().collect(), ..Options::default() }
         };
         Ok(match self {
-            Self::None => Options::default(),
+            // Which token goes with a request follows from the whole request.
+            Self::None | Self::Quotas(_) => Options::default(),
             Self::ApiKey { place, token } => {
                 place.put(token.get(caller, context).await?, context)?
             }
@@ -223,6 +233,37 @@ impl Authenticator {
                 Box::pin(chosen.options(caller, context)).await?
             }
         })
+    }
+
+    /// Puts onto a whole request what follows from it.
+    pub(crate) async fn sign(
+        &self,
+        request: &mut Request,
+        caller: &Caller,
+        context: &Context<'_>,
+    ) -> Result<(), Error> {
+        match self.chosen(context)? {
+            Self::Quotas(quotas) => quotas.sign(request, caller, context).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether answers say something to it.
+    pub fn listens(&self, context: &Context<'_>) -> bool {
+        matches!(self.chosen(context), Ok(Self::Quotas(_)))
+    }
+
+    /// Takes over what an answer says of the calls that are left; tells whether the same request,
+    /// refused for their number, may go with another token now.
+    pub async fn heed(
+        &self,
+        (request, response): (&Request, &Response),
+        caller: &Caller,
+        context: &Context<'_>,
+    ) -> Result<bool, Error> {
+        let Self::Quotas(quotas) = self.chosen(context)? else { return Ok(false) };
+        quotas.heed(request, response, caller, context).await?;
+        quotas.has_another(request, caller, context).await
     }
 
     /// The authenticator that the configuration selects; itself unless there is a choice.
@@ -271,6 +312,7 @@ impl Authenticator {
             Ok(Self::Basic { password, username }) => of(&[password.as_ref(), Some(username)]),
             Ok(Self::OAuth(oauth)) => of(&oauth.secrets()),
             Ok(Self::Jwt { jwt, .. }) => of(&jwt.secrets()),
+            Ok(Self::Quotas(quotas)) => quotas.secrets(context),
             _ => Vec::new(),
         }
     }

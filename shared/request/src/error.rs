@@ -76,6 +76,12 @@ pub enum Error {
     /// The token endpoint was not reached.
     #[error("no token")]
     TokenCall(#[source] HttpError),
+    /// Every token has made all the calls that it may make.
+    #[error("no token has calls left for the next {wait:?}")]
+    TokensSpent {
+        /// Until the first of them has some again.
+        wait: Duration,
+    },
     /// New tokens cannot be kept, so they are not used.
     #[error(transparent)]
     Grant(#[from] GrantError),
@@ -98,7 +104,9 @@ impl Classify for Error {
             | Self::Selection { .. }
             | Self::Signing { .. }
             | Self::TokenRefused { .. } => Retry::Never,
-            Self::TokenUnavailable { wait: Some(wait), .. } => Retry::After(*wait),
+            Self::TokenUnavailable { wait: Some(wait), .. } | Self::TokensSpent { wait } => {
+                Retry::After(*wait)
+            }
             Self::TokenUnavailable { wait: None, .. } => Retry::Backoff,
             Self::TokenCall(source) => source.retry(),
             Self::Grant(source) => source.retry(),

@@ -22,7 +22,8 @@ pub struct RequestMatcher {
 
 impl RequestMatcher {
     /// Builds a matcher; what is wrong with it goes to the component's faults.
-    pub fn build(component: &Component, context: &Context<'_>) -> Self {
+    /// Without a context its weight is not read.
+    pub fn build(component: &Component, context: Option<&Context<'_>>) -> Self {
         component.only(&["method", "url_base", "url_path_pattern", "params", "headers", "weight"]);
         let set = |field: &str| component.text(field).filter(|text| !text.is_empty());
         let path = set("url_path_pattern").and_then(|pattern| {
@@ -40,7 +41,7 @@ impl RequestMatcher {
                 .into_iter()
                 .map(|(name, value)| (name.to_lowercase(), value))
                 .collect(),
-            weight: weight(component, context),
+            weight: context.and_then(|context| weight(component, context)),
         }
     }
 
@@ -125,7 +126,8 @@ mod tests {
         let faults = Faults::default();
         let component = Component::new(manifest, "matcher", 1, &faults);
         let now = "2024-01-06T00:00:00Z".parse().unwrap();
-        let matcher = RequestMatcher::build(&component, &Context::new(Value::None, now));
+        let context = Context::new(Value::None, now);
+        let matcher = RequestMatcher::build(&component, Some(&context));
         assert_eq!(faults.take(), []);
         matcher.matches(&Request {
             method: Method::Get,

@@ -118,7 +118,7 @@ impl Requester {
                 body::encode(&options, &mut headers)?
             }
         };
-        Ok(Request {
+        let mut request = Request {
             method: self.method,
             url: url::with_params(&url, &options.params)?,
             headers,
@@ -126,7 +126,9 @@ impl Requester {
             timeout: caller.timeout,
             max_body: caller.max_body,
             redirect_hosts: Arc::from([allowed]),
-        })
+        };
+        self.authenticator.sign(&mut request, caller, context).await?;
+        Ok(request)
     }
 
     /// The URL before parameters, and the host that the manifest names.

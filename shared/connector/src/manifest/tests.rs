@@ -106,7 +106,7 @@ fn what_does_not_run_is_refused_by_name_line_and_path_all_at_once() {
     retriever: {type: AsyncRetriver}
 ",
         &[
-            "m.yaml:10:31: streams[0].retriever.requester.authenticator: JwtAuthenticatr is not supported (did you mean JwtAuthenticator?); accepted: NoAuth, ApiKeyAuthenticator, BearerAuthenticator, BasicHttpAuthenticator, OAuthAuthenticator, JwtAuthenticator, SelectiveAuthenticator, SessionTokenAuthenticator, LegacySessionTokenAuthenticator",
+            "m.yaml:10:31: streams[0].retriever.requester.authenticator: JwtAuthenticatr is not supported (did you mean JwtAuthenticator?); accepted: NoAuth, ApiKeyAuthenticator, BearerAuthenticator, BasicHttpAuthenticator, OAuthAuthenticator, JwtAuthenticator, RateLimitedMultipleTokenAuthenticator, SelectiveAuthenticator, SessionTokenAuthenticator, LegacySessionTokenAuthenticator",
             "m.yaml:13:11: streams[0].retriever.record_selector.extractor: CustomRecordExtractor needs Python code, which does not run here; accepted: DpathExtractor, CombinedExtractor",
             "m.yaml:14:71: streams[0].retriever.paginator.pagination_strategy: PageIncrment is not supported (did you mean PageIncrement?); accepted: CursorPagination, OffsetIncrement, PageIncrement",
             "m.yaml:15:25: streams[0].retriever.partition_router: ListPartitionRouter needs `cursor_field`",

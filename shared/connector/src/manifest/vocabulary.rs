@@ -27,6 +27,7 @@ const AUTHENTICATORS: &[&str] = &[
     "BasicHttpAuthenticator",
     "OAuthAuthenticator",
     "JwtAuthenticator",
+    "RateLimitedMultipleTokenAuthenticator",
     "SelectiveAuthenticator",
     "SessionTokenAuthenticator",
     "LegacySessionTokenAuthenticator",
@@ -317,6 +318,17 @@ pub(super) const KINDS: &[Kind] = &[
     kind("BasicHttpAuthenticator", &["username"], &[]),
     kind("OAuthAuthenticator", &[], &[("profile_assertion", &["JwtAuthenticator"])]),
     kind("JwtAuthenticator", &["secret_key", "algorithm"], &[("request_option", OPTION)]),
+    kind(
+        "RateLimitedMultipleTokenAuthenticator",
+        &["tokens", "quota_status_source", "quotas"],
+        &[("quota_status_source", &["QuotaStatusSource"]), ("quotas", &["TokenQuota"])],
+    ),
+    kind("QuotaStatusSource", &["url"], &[]),
+    kind(
+        "TokenQuota",
+        &["name", "remaining_path", "reset_path"],
+        &[("matchers", &["HttpRequestRegexMatcher"])],
+    ),
     kind("SelectiveAuthenticator", &["authenticators", "authenticator_selection_path"], &[]),
     kind(
         "SessionTokenAuthenticator",

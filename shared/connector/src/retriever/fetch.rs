@@ -79,11 +79,16 @@ struct Again {
     refresh: bool,
     /// A wait that is no attempt.
     free: Option<Duration>,
+    /// There were too many calls.
+    limited: bool,
+    /// Another token has calls left: nothing is waited for.
+    another: bool,
 }
 
 impl Again {
     fn after(message: String) -> Self {
-        Self { message, response: None, refresh: false, free: None }
+        let (refresh, free, limited, another) = (false, None, false, false);
+        Self { message, response: None, refresh, free, limited, another }
     }
 }
 
@@ -149,6 +154,10 @@ impl Core {
                         Judged::Again(again) => again,
                     }
                 }
+                Err(Error::Request { source: request::Error::TokensSpent { wait }, at }) => {
+                    let message = "no token has calls left".to_owned();
+                    return Err(Error::Wait { at, message, wait });
+                }
                 // A token that could not be fetched now may be fetched later.
                 Err(error) if error.retry() == Retry::Never => return Err(error),
                 Err(error) => Again::after(error.cause()),
@@ -182,12 +191,21 @@ impl Core {
         if let Some(response) = asked.and_then(|asked| cache.find(asked)) {
             return self.judge(response, (&url, started), context, at);
         }
+        let listens = self.fetcher.requester.authenticator().listens(context);
+        let sent = listens.then(|| request.clone());
         match runtime.http.send(request).await {
             Ok(response) => {
                 if let Some(asked) = asked {
                     cache.keep(asked, &response);
                 }
-                self.judge(response, (&url, started), context, at)
+                let another = self.heed(sent.as_ref(), &response, context, at).await?;
+                let judged = self.judge(response, (&url, started), context, at)?;
+                Ok(match judged {
+                    Judged::Again(again) if another && again.limited => {
+                        Judged::Again(Again { another, ..again })
+                    }
+                    judged => judged,
+                })
             }
             // No call was made, so this is no attempt either.
             Err(HttpError::Budget { budget, wait }) => {
@@ -199,6 +217,21 @@ impl Core {
             }
             Err(source) => Ok(Judged::Again(Again::after(source.to_string()))),
         }
+    }
+
+    /// Tells credentials that count their calls what an answer says of them; whether others have
+    /// calls left.
+    async fn heed(
+        &self,
+        sent: Option<&Request>,
+        response: &Response,
+        context: &Context<'_>,
+        at: &At,
+    ) -> Result<bool, Error> {
+        let Some(sent) = sent else { return Ok(false) };
+        let authenticator = self.fetcher.requester.authenticator();
+        let heed = authenticator.heed((sent, response), &self.shared.caller, context).await;
+        heed.map_err(|source| Error::Request { at: at.clone(), source })
     }
 
     async fn request(
@@ -254,7 +287,9 @@ impl Core {
                 answer(response, readable)
             }
             Action::Retry | Action::RateLimited => {
-                Ok(Judged::Again(Again { response: Some(response), ..Again::after(message) }))
+                let limited = resolution.action == Action::RateLimited;
+                let response = Some(response);
+                Ok(Judged::Again(Again { response, limited, ..Again::after(message) }))
             }
             Action::RefreshToken => {
                 Ok(Judged::Again(Again { refresh: true, ..Again::after(message) }))
@@ -293,6 +328,9 @@ impl Core {
         if again.refresh {
             let forgotten = requester.authenticator().forget(&self.shared.caller, context).await;
             return forgotten.map_err(fault);
+        }
+        if again.another {
+            return Ok(());
         }
         let response = again.response.as_ref();
         let now = runtime.clock.now();

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Clock, Http, Request, Response};
 
 use super::grants::{Claim, Grants, Rotation};
+use super::quota::Tokens as Counts;
 use crate::error::Error;
 use crate::requester::without_query;
 
@@ -27,10 +28,16 @@ pub struct Caller {
     pub max_body: u64,
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     grants: Option<Arc<dyn Grants>>,
+    quotas: Mutex<HashMap<String, Arc<QuotaSlot>>>,
+    /// Longest wait for tokens that have calls left; none: as long as the manifest says.
+    longest: Option<Duration>,
 }
 
 /// One token, locked while it is fetched.
 pub(super) type Slot = Mutex<Kept>;
+
+/// The counts of one group of tokens.
+pub(super) type QuotaSlot = Mutex<Counts>;
 
 /// What is known about one token.
 #[derive(Default)]
@@ -64,13 +71,32 @@ impl Caller {
         timeout: Duration,
         max_body: u64,
     ) -> Self {
-        Self { http, clock, timeout, max_body, slots: Mutex::default(), grants: None }
+        Self {
+            http,
+            clock,
+            timeout,
+            max_body,
+            slots: Mutex::default(),
+            grants: None,
+            quotas: Mutex::default(),
+            longest: None,
+        }
     }
 
     /// The caller, with what keeps the tokens that a refresh replaces.
     #[must_use]
     pub fn keeping(self, grants: Option<Arc<dyn Grants>>) -> Self {
         Self { grants, ..self }
+    }
+
+    /// The caller, waiting for tokens that have calls left no longer than that.
+    #[must_use]
+    pub fn waiting(self, longest: Option<Duration>) -> Self {
+        Self { longest, ..self }
+    }
+
+    pub(super) fn longest(&self) -> Duration {
+        self.longest.unwrap_or(Duration::MAX)
     }
 
     pub(super) fn grants(&self) -> Option<&Arc<dyn Grants>> {
@@ -90,6 +116,11 @@ impl Caller {
         Arc::clone(self.slots.lock().await.entry(key.to_owned()).or_default())
     }
 
+    /// The counts of a group of tokens, by what identifies it.
+    pub(super) async fn quota(&self, key: &str) -> Arc<QuotaSlot> {
+        Arc::clone(self.quotas.lock().await.entry(key.to_owned()).or_default())
+    }
+
     /// Sends a request whose answer the caller judges.
     pub(super) async fn send(&self, request: Request) -> Result<Response, Error> {
         self.http.send(request).await.map_err(Error::TokenCall)
@@ -98,7 +129,12 @@ impl Caller {
     /// Sends a token request; only an answer of success passes.
     pub(super) async fn fetch(&self, request: Request) -> Result<Response, Error> {
         let endpoint = without_query(&request.url);
-        let response = self.send(request).await?;
+        Self::judged(self.send(request).await?, &endpoint)
+    }
+
+    /// An answer of success; any other says whether the endpoint may answer later.
+    pub(super) fn judged(response: Response, endpoint: &str) -> Result<Response, Error> {
+        let endpoint = endpoint.to_owned();
         match response.status {
             200..=399 => Ok(response),
             status @ (429 | 500..) => Err(Error::TokenUnavailable {
