@@ -82,12 +82,11 @@ impl Quotas {
             "budget_reserve_fraction",
             "budget_min_reserve",
         ]);
-        let tokens = match component.required("tokens", component.field("tokens").cloned())? {
-            serde_json::Value::Array(_) => Given::List(component.strings("tokens")),
-            _ => {
-                let delimiter = component.text("token_delimiter").filter(|text| !text.is_empty());
-                Given::Text(component.string("tokens")?, delimiter.unwrap_or(",").to_owned())
-            }
+        let tokens = if component.required("tokens", component.field("tokens"))?.is_array() {
+            Given::List(component.strings("tokens"))
+        } else {
+            let delimiter = component.text("token_delimiter").filter(|text| !text.is_empty());
+            Given::Text(component.string("tokens")?, delimiter.unwrap_or(",").to_owned())
         };
         let pools: Vec<Pool> =
             component.children("quotas").iter().filter_map(Pool::build).collect();
@@ -257,7 +256,7 @@ impl Quotas {
         let refused = |reason: String| Error::TokenRefused { endpoint: endpoint.clone(), reason };
         let answer = Value::from_json(&response.body);
         let answer = answer.map_err(|_| refused("its answer is not JSON".to_owned()))?;
-        let left = |pool: &Pool| pool.left(&answer).map_err(refused.clone());
+        let left = |pool: &Pool| pool.left(&answer).map_err(refused);
         self.pools.iter().map(left).collect()
     }
 

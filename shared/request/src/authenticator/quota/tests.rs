@@ -29,7 +29,7 @@ fn a_token_serves_until_it_is_spent_and_then_the_next() {
     for expected in ["a", "a", "b"] {
         assert_eq!(token(tokens.turn(0, now(), |_| -1.0)), expected);
     }
-    let wait = Duration::from_secs(60);
+    let wait = Duration::from_mins(1);
     assert_eq!(tokens.turn(0, now(), |_| -1.0), Turn::Spent { wait });
     tokens.reseed(vec![("a".to_owned(), vec![left(1.0, 9)]), ("b".to_owned(), vec![left(0.0, 9)])]);
     assert_eq!(token(tokens.turn(0, now(), |_| -1.0)), "a");
