@@ -349,12 +349,30 @@ def language():
     return {kind[name] or name: [] if kind[name] else sorted(set(places(name))) for name in sorted(everything, key=lambda name: kind[name] or name)}
 
 
+def places():
+    """The fields of each component type that hold components which need no Python code."""
+    import airbyte_cdk.sources.declarative.concurrent_declarative_source as declarative
+    schema = declarative.get_declarative_component_schema()
+    everything = {"DeclarativeSource": schema, **schema["definitions"]}
+    kind = {name: part.get("properties", {}).get("type", {}).get("enum", [None])[0] for name, part in everything.items()}
+
+    def holds(part):
+        if isinstance(part, list):
+            return any(holds(item) for item in part)
+        if not isinstance(part, dict):
+            return False
+        held = kind.get(part.get("$ref", "").split("/")[-1])
+        return bool(held and not held.startswith("Custom")) or any(holds(item) for item in part.values())
+    fields = lambda part: [field for field, value in part.get("properties", {}).items() if holds(value)]
+    return {kind[name]: fields(part) for name, part in sorted(everything.items()) if kind[name] and fields(part)}
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*", help="only cases whose names hold one of these, again")
     arguments.add_argument("--all", action="store_true", help="every case, again")
     arguments.add_argument("--check", action="store_true", help="write nothing; name what differs")
-    arguments.add_argument("--language", action="store_true", help="write language.json: the component types there are")
+    arguments.add_argument("--language", action="store_true", help="write language.json and places.json: the component types there are, and where they stand")
     arguments = arguments.parse_args()
     if version("airbyte-cdk") != CDK:
         sys.exit(f"airbyte-cdk {version('airbyte-cdk')} is installed, the reference is {CDK}")
@@ -364,6 +382,7 @@ def main():
     logging.disable(logging.CRITICAL)
     if arguments.language:
         (HOME / "language.json").write_text(shown(language()) + "\n")
+        (HOME / "places.json").write_text(shown(places()) + "\n")
         return
     import airbyte_cdk.sources.declarative.concurrent_declarative_source as declarative
     schema = declarative.get_declarative_component_schema()

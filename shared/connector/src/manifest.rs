@@ -48,13 +48,13 @@ impl Manifest {
         }
     }
 
-    /// The component types that run, by name, each with the fields of it that are refused.
-    pub fn vocabulary() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-        let refused = |kind: &Kind| {
-            let closed = kind.children.iter().filter(|(_, accepted)| accepted.is_empty());
-            closed.map(|(field, _)| *field).collect()
+    /// The component types that run, by name, each with the fields of it that hold components and
+    /// whether these run; they are refused otherwise.
+    pub fn vocabulary() -> impl Iterator<Item = (&'static str, Vec<(&'static str, bool)>)> {
+        let fields = |kind: &Kind| {
+            kind.children.iter().map(|(field, accepted)| (*field, !accepted.is_empty())).collect()
         };
-        vocabulary::KINDS.iter().map(move |kind| (kind.name, refused(kind)))
+        vocabulary::KINDS.iter().map(move |kind| (kind.name, fields(kind)))
     }
 
     /// Name of the file.
