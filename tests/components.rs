@@ -15,8 +15,11 @@ use host::Vars;
 const SHOWN: usize = 3;
 
 /// Fields of which only some values are components: the manifest's check looks into them by itself.
-const CHECKED_APART: &[(&str, &str)] =
-    &[("HttpRequester", "request_parameters"), ("SelectiveAuthenticator", "authenticators")];
+const CHECKED_APART: &[(&str, &str)] = &[
+    ("HttpRequester", "request_parameters"),
+    ("QueryProperties", "property_list"),
+    ("SelectiveAuthenticator", "authenticators"),
+];
 
 const INTRODUCTION: &str = "\
 # Components
