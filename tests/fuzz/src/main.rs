@@ -31,7 +31,7 @@ struct Arguments {
     /// Seed, to repeat a run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where each text is written before it is taken.
+    /// Where each text is written before it is taken; the slowest one lies beside it.
     #[arg(long)]
     last: PathBuf,
     /// Adds so many texts of which something new was said to the kept ones.
@@ -67,7 +67,10 @@ fn run(arguments: &Arguments) -> std::io::Result<()> {
         taken.store(start.elapsed().as_secs(), Ordering::Relaxed);
         let began = Instant::now();
         let said = target.take(&text);
-        slowest = slowest.max(began.elapsed());
+        if began.elapsed() > slowest {
+            slowest = began.elapsed();
+            fs::write(arguments.last.with_extension("slowest"), &text)?;
+        }
         count += 1;
         if corpus.learn(&text, &said) {
             fresh.push(text);

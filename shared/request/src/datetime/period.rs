@@ -11,6 +11,9 @@ use super::TimeError;
 const SECOND: i128 = 1_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
+/// A `timedelta` is no longer, either way.
+const LONGEST: i128 = 1_000_000_000 * DAY - 1;
+
 /// A span: Python's `timedelta`, or a calendar duration when it has months.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Period {
@@ -51,8 +54,8 @@ impl Period {
             match unit {
                 'Y' => period.months += whole(value)?.checked_mul(12)?,
                 'M' => period.months += whole(value)?,
-                'W' => period.micros += micros(value, 7 * DAY),
-                _ => period.micros += micros(value, DAY),
+                'W' => period.micros += micros(value, 7 * DAY)?,
+                _ => period.micros += micros(value, DAY)?,
             }
         }
         if !rest.is_empty() {
@@ -61,10 +64,10 @@ impl Period {
         let mut rest = time;
         for (unit, size) in [('H', 3600 * SECOND), ('M', 60 * SECOND), ('S', SECOND)] {
             if let Some(value) = component(&mut rest, unit)? {
-                period.micros += micros(value, size);
+                period.micros += micros(value, size)?;
             }
         }
-        if !rest.is_empty() {
+        if !rest.is_empty() || period.micros > LONGEST {
             return None;
         }
         Some(if negative { period.negated() } else { period })
@@ -73,13 +76,16 @@ impl Period {
     /// The other way round.
     #[must_use]
     pub fn negated(self) -> Self {
-        Self { months: -self.months, micros: -self.micros }
+        Self { months: self.months.saturating_neg(), micros: self.micros.saturating_neg() }
     }
 
-    /// Both together.
+    /// Both together; at the ends of what can be counted it stays there, and no time is so far.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        Self { months: self.months + other.months, micros: self.micros + other.micros }
+        Self {
+            months: self.months.saturating_add(other.months),
+            micros: self.micros.saturating_add(other.micros),
+        }
     }
 
     /// So many times as long; none beyond what can be counted.
@@ -125,7 +131,8 @@ impl Period {
         if self.months == 0 {
             return Ok(date);
         }
-        let count = i64::from(date.year()) * 12 + i64::from(date.month()) - 1 + self.months;
+        let present = i64::from(date.year()) * 12 + i64::from(date.month()) - 1;
+        let count = present.saturating_add(self.months);
         let year = i16::try_from(count.div_euclid(12)).map_err(|_| TimeError::Range)?;
         let month = i8::try_from(count.rem_euclid(12) + 1).map_err(|_| TimeError::Range)?;
         let first = Date::new(year, month, 1).map_err(|_| TimeError::Range)?;
@@ -138,11 +145,10 @@ impl Period {
 
     /// A day so much later; hours do not count.
     pub fn after_date(self, date: Date) -> Result<Date, TimeError> {
-        let days = i64::try_from(self.days()).map_err(|_| TimeError::Range)?;
+        let seconds = i64::try_from(self.days()).ok().and_then(|days| days.checked_mul(86_400));
+        let exact = SignedDuration::from_secs(seconds.ok_or(TimeError::Range)?);
         let shifted = self.shift_months(date)?;
-        shifted
-            .checked_add(SignedDuration::from_hours(days.saturating_mul(24)))
-            .map_err(|_| TimeError::Range)
+        shifted.checked_add(exact).map_err(|_| TimeError::Range)
     }
 
     /// Order of exact spans; none where months are involved on one side alone.
@@ -217,10 +223,11 @@ fn whole(value: f64) -> Option<i64> {
     (value.fract() == 0.0 && value < 1e9).then_some(value as i64)
 }
 
-/// A count of units in microseconds, rounded to the nearest, half to even.
-fn micros(value: f64, unit: i128) -> i128 {
+/// A count of units in microseconds, rounded to the nearest, half to even; none when it is longer
+/// than a `timedelta` can be.
+fn micros(value: f64, unit: i128) -> Option<i128> {
     let exact = value * crate::value::to_float(unit);
-    #[expect(clippy::cast_possible_truncation, reason = "saturates; additions check the range")]
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, and is refused then")]
     let rounded = exact.round_ties_even() as i128;
-    rounded
+    (rounded <= LONGEST).then_some(rounded)
 }

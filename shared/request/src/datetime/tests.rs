@@ -141,3 +141,21 @@ fn a_directive_that_stands_twice_reads_nothing_however_long_the_format() {
     let read = Format::new(&format!("{long}%Y")).parse_text(&format!("{long}2024"));
     assert_eq!(read.unwrap().isoformat("T", None), "2024-01-01T00:00:00+00:00");
 }
+
+#[test]
+fn durations_beyond_what_python_counts_are_refused_and_never_overflow() {
+    for text in ["PT2H3333333333333333333333333333333333333333S", "P1000000001D", "P999999999DT48H"]
+    {
+        assert!(Period::parse(text).is_err(), "{text}");
+    }
+    let long =
+        Period::parse("P999999999Y999999999DT23H").map(|p| (0..100).fold(p, |p, _| p.plus(p)));
+    for period in [long, Period::parse("P999999999D").map(|p| p.times(1_000_000).unwrap())] {
+        let period = period.unwrap();
+        for period in [period, period.negated()] {
+            let day = isoparse("2024-01-01").unwrap();
+            assert!(day.plus(period).is_err() && day.minus(period).is_err());
+            assert!(period.after_date(day.date()).is_err());
+        }
+    }
+}
