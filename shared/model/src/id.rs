@@ -120,6 +120,10 @@ identifier!(
     PlanId, "plan id", check_id
 );
 identifier!(
+    /// A standard model: the name of its file under `models/`, a part of keys and of table names.
+    ModelName, "model name", check_id
+);
+identifier!(
     /// The name of a source: its file under `sources/`.
     SourceName, "source name", check_name
 );

@@ -17,7 +17,9 @@ mod window;
 
 pub use cron::{Cron, CronError};
 pub use cursor::{CursorError, CursorValue};
-pub use id::{ConnectionId, IdError, PlanId, RunId, SecretRef, SourceName, StreamName, TenantId};
+pub use id::{
+    ConnectionId, IdError, ModelName, PlanId, RunId, SecretRef, SourceName, StreamName, TenantId,
+};
 pub use jiff::{SignedDuration, Timestamp};
 pub use key::{KeyError, ObjectKey, encode_segment};
 pub use metric::{Metric, Unit};

@@ -8,20 +8,22 @@ use crate::document::{Document, Fault, Node, NodeKey, NodeValue, suggest};
 
 /// A node and the path that leads to it.
 #[derive(Debug, Clone)]
-pub(super) struct At<'n> {
-    pub(super) node: &'n Node,
-    pub(super) path: String,
+pub struct At<'n> {
+    /// What stands there.
+    pub node: &'n Node,
+    /// The path, as faults show it; empty for the file itself.
+    pub path: String,
 }
 
 impl At<'_> {
     /// The entry of that name, unless it is absent or null.
-    pub(super) fn field(&self, name: &str) -> Option<Self> {
+    pub fn field(&self, name: &str) -> Option<Self> {
         let node = self.node.get(name).filter(|node| !node.is_null())?;
         Some(Self { node, path: self.below(name) })
     }
 
     /// The path of an entry.
-    pub(super) fn below(&self, name: &str) -> String {
+    pub fn below(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
@@ -34,13 +36,14 @@ impl At<'_> {
 
 /// Collects the faults of one document.
 #[derive(Debug)]
-pub(super) struct Decoder<'d> {
+pub struct Decoder<'d> {
     document: &'d Document,
     faults: Vec<Fault>,
 }
 
 impl<'d> Decoder<'d> {
-    pub(super) fn new(document: &'d Document) -> Self {
+    /// Begins with the fields that stand in the document twice.
+    pub fn new(document: &'d Document) -> Self {
         let again = |key: &NodeKey| Fault {
             file: document.file.clone(),
             line: key.line,
@@ -52,7 +55,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// The document's own mapping, names checked; an empty file is an empty mapping.
-    pub(super) fn root(&mut self, accepted: &[&'static str]) -> At<'d> {
+    pub fn root(&mut self, accepted: &[&'static str]) -> At<'d> {
         let root = At { node: &self.document.root, path: String::new() };
         if !root.node.is_null() {
             self.names(&root, accepted);
@@ -60,17 +63,18 @@ impl<'d> Decoder<'d> {
         root
     }
 
-    pub(super) fn fault(&mut self, at: &At<'_>, message: impl Into<String>) {
+    /// Notes what is wrong at a place.
+    pub fn fault(&mut self, at: &At<'_>, message: impl Into<String>) {
         self.faults.push(self.document.fault(at.node, &at.path, message));
     }
 
     /// The place of a node, for a message that is yet to be found.
-    pub(super) fn place(&self, at: &At<'_>) -> Fault {
+    pub fn place(&self, at: &At<'_>) -> Fault {
         self.document.fault(at.node, &at.path, String::new())
     }
 
     /// The value, or all faults in the order of their places.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Vec<Fault>> {
+    pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Vec<Fault>> {
         match value {
             Some(value) if self.faults.is_empty() => Ok(value),
             _ => {
@@ -81,7 +85,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// Checks that a node is a mapping and has no other names than these.
-    pub(super) fn names(&mut self, at: &At<'_>, accepted: &[&'static str]) -> bool {
+    pub fn names(&mut self, at: &At<'_>, accepted: &[&'static str]) -> bool {
         let Some(entries) = at.node.entries() else {
             let message = format!("{} stands here; accepted is a mapping", at.node.kind());
             self.fault(at, message);
@@ -107,7 +111,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// The entry of that name, which must be there.
-    pub(super) fn required<'n>(&mut self, at: &At<'n>, name: &str) -> Option<At<'n>> {
+    pub fn required<'n>(&mut self, at: &At<'n>, name: &str) -> Option<At<'n>> {
         let found = at.field(name);
         if found.is_none() && (at.node.entries().is_some() || at.node.is_null()) {
             self.fault(at, format!("`{name}` is missing"));
@@ -116,7 +120,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// Items of a list.
-    pub(super) fn list<'n>(&mut self, at: &At<'n>) -> Vec<At<'n>> {
+    pub fn list<'n>(&mut self, at: &At<'n>) -> Vec<At<'n>> {
         at.items().unwrap_or_else(|| {
             let message = format!("{} stands here; accepted is a list", at.node.kind());
             self.fault(at, message);
@@ -125,7 +129,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// A text; a number is taken as its text where `PyYAML` made one of it.
-    pub(super) fn text(&mut self, at: &At<'_>) -> Option<String> {
+    pub fn text(&mut self, at: &At<'_>) -> Option<String> {
         match &at.node.value {
             NodeValue::String(text) if !text.is_empty() => Some(text.clone()),
             NodeValue::Number(token) => Some(token.clone()),
@@ -138,13 +142,13 @@ impl<'d> Decoder<'d> {
     }
 
     /// A text that parses.
-    pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, at: &At<'_>) -> Option<T> {
+    pub fn parsed<T: FromStr<Err: Display>>(&mut self, at: &At<'_>) -> Option<T> {
         let text = self.text(at)?;
         self.kept(at, text.parse::<T>())
     }
 
     /// The value of a result, whose error becomes a fault.
-    pub(super) fn kept<T>(&mut self, at: &At<'_>, result: Result<T, impl Display>) -> Option<T> {
+    pub fn kept<T>(&mut self, at: &At<'_>, result: Result<T, impl Display>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
@@ -155,7 +159,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// A truth value.
-    pub(super) fn truth(&mut self, at: &At<'_>) -> Option<bool> {
+    pub fn truth(&mut self, at: &At<'_>) -> Option<bool> {
         if let NodeValue::Bool(truth) = at.node.value {
             return Some(truth);
         }
@@ -165,7 +169,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// A whole number within bounds.
-    pub(super) fn whole(&mut self, at: &At<'_>, range: RangeInclusive<u64>) -> Option<u64> {
+    pub fn whole(&mut self, at: &At<'_>, range: RangeInclusive<u64>) -> Option<u64> {
         let number = match &at.node.value {
             NodeValue::Number(token) => token.parse().ok().filter(|n| range.contains(n)),
             _ => None,
@@ -183,7 +187,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// One of several words.
-    pub(super) fn word<T: Copy>(&mut self, at: &At<'_>, words: &[(&'static str, T)]) -> Option<T> {
+    pub fn word<T: Copy>(&mut self, at: &At<'_>, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.text(at)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);

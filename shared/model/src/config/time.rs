@@ -181,7 +181,7 @@ impl Decoder<'_> {
     }
 
     /// The name of a time zone that exists.
-    pub(super) fn timezone(&mut self, at: &At<'_>) -> Option<String> {
+    pub fn timezone(&mut self, at: &At<'_>) -> Option<String> {
         let NodeValue::String(name) = &at.node.value else {
             self.text(at)?;
             self.fault(at, "accepted is the IANA name of a time zone, such as Europe/Berlin");
