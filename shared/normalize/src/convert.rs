@@ -1,6 +1,6 @@
 //! A value of a record as a value of a field: exactly, or not at all.
 
-mod net;
+pub(crate) mod net;
 mod number;
 mod text;
 mod time;

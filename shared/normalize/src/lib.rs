@@ -45,6 +45,7 @@ mod convert;
 mod drift;
 mod extra;
 mod file;
+pub mod identity;
 mod kind;
 mod path;
 mod plan;

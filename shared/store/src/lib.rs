@@ -7,6 +7,7 @@
 
 pub mod airbyte;
 pub mod budget;
+pub mod cluster;
 mod due;
 mod error;
 mod grant;

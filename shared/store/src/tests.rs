@@ -9,6 +9,7 @@ use testkit::{ManualClock, MemoryTable, SeededIds};
 
 use super::*;
 
+mod clusters;
 mod grants;
 mod holds;
 mod work;

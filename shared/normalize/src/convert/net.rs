@@ -10,6 +10,8 @@ use crate::violation::Rule;
 pub(crate) enum Reach {
     /// All.
     Any,
+    /// Those that name one machine.
+    Machine,
     /// Those of networks of one's own: RFC 1918, unique local, shared by a carrier.
     Private,
     /// Those that the world can reach.
@@ -17,7 +19,7 @@ pub(crate) enum Reach {
 }
 
 /// Twelve hexadecimal digits as `aa:bb:cc:dd:ee:ff`; none for the address of nobody or everybody.
-pub(super) fn mac(text: &str) -> Result<Option<String>, Problem> {
+pub(crate) fn mac(text: &str) -> Result<Option<String>, Problem> {
     let fault = || Problem::of(Rule::Type, "a hardware address, such as 0a:1b:2c:3d:4e:5f");
     let mut digits = String::with_capacity(17);
     let mut count = 0;
@@ -43,13 +45,14 @@ pub(super) fn mac(text: &str) -> Result<Option<String>, Problem> {
 
 /// An address in its shortest form; none when it is of another reach, or names no machine
 /// (loopback, link-local, multicast, unspecified) and a reach is asked for.
-pub(super) fn ip(text: &str, reach: Reach) -> Result<Option<String>, Problem> {
+pub(crate) fn ip(text: &str, reach: Reach) -> Result<Option<String>, Problem> {
     let text = text.trim();
     let bare = text.split_once('%').map_or(text, |(bare, _)| bare);
     let address: IpAddr = bare.parse().map_err(|_| Problem::of(Rule::Type, "an IP address"))?;
     let address = address.to_canonical();
     let is_meant = match reach {
         Reach::Any => true,
+        Reach::Machine => names_one(address),
         Reach::Private => names_one(address) && is_private(address),
         Reach::Public => names_one(address) && !is_private(address),
     };
@@ -79,7 +82,7 @@ fn is_private(address: IpAddr) -> bool {
 const LOCAL: [&str; 4] = [".workgroup", ".localdomain", ".local", ".lan"];
 
 /// A name in lower case, without the last dot and without endings of local networks.
-pub(super) fn hostname(text: &str) -> Option<String> {
+pub(crate) fn hostname(text: &str) -> Option<String> {
     let name = text.trim().trim_end_matches('.').to_lowercase();
     let bare = LOCAL.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     (!bare.is_empty()).then(|| bare.to_owned())
