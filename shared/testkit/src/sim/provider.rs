@@ -130,7 +130,8 @@ impl Http for Provider {
             1 => answer::broken(500),
             2 => answer::broken(503),
             _ => {
-                let kept = self.kernel.below(whole.body.len());
+                // Nothing at all would be an answer without content, not one that was cut.
+                let kept = self.kernel.below(whole.body.len()).max(1);
                 Response { body: whole.body.slice(..kept), ..whole }
             }
         })
