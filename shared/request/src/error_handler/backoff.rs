@@ -28,8 +28,8 @@ pub enum Wait {
 /// A backoff strategy.
 #[derive(Debug)]
 pub(super) enum Strategy {
-    Constant(InterpolatedString),
-    Exponential(Option<InterpolatedString>),
+    Constant(InterpolatedString, Jitter),
+    Exponential(Option<InterpolatedString>, Jitter),
     /// A header says how long.
     Time {
         header: Header,
@@ -48,6 +48,10 @@ pub(super) enum Strategy {
     },
 }
 
+/// By how many seconds at most a wait is lengthened at random: twice the range.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Jitter(f64);
+
 /// A header, and which part of it counts.
 #[derive(Debug)]
 pub(super) struct Header {
@@ -64,16 +68,16 @@ const EXTRA: Duration = Duration::from_secs(1);
 
 impl Strategy {
     pub(super) fn build(component: &Component) -> Option<Self> {
-        let jitter = "jitter_range_in_seconds";
         match component.kind() {
             "ConstantBackoffStrategy" => {
-                component.only(&["backoff_time_in_seconds", jitter]);
+                component.only(&["backoff_time_in_seconds", Jitter::FIELD]);
                 let field = "backoff_time_in_seconds";
-                component.required(field, component.string(field)).map(Self::Constant)
+                let seconds = component.required(field, component.string(field))?;
+                Some(Self::Constant(seconds, Jitter::build(component)))
             }
             "ExponentialBackoffStrategy" => {
-                component.only(&["factor", jitter]);
-                Some(Self::Exponential(component.string("factor")))
+                component.only(&["factor", Jitter::FIELD]);
+                Some(Self::Exponential(component.string("factor"), Jitter::build(component)))
             }
             "WaitTimeFromHeader" => {
                 component.only(&["header", "regex", "max_waiting_time_in_seconds"]);
@@ -126,11 +130,14 @@ impl Strategy {
             Ok(value.as_ref().and_then(float))
         };
         Ok(match self {
-            Self::Constant(seconds) => limited(float(&seconds.eval(context)?), None),
-            Self::Exponential(factor) => {
+            Self::Constant(seconds, jitter) => {
+                let seconds = float(&seconds.eval(context)?);
+                limited(seconds.map(|seconds| jitter.after(seconds, context)), None)
+            }
+            Self::Exponential(factor, jitter) => {
                 let factor = number(factor)?.unwrap_or(FACTOR);
                 let doublings = i32::try_from(attempt.min(64)).unwrap_or(64);
-                limited(Some(factor * 2_f64.powi(doublings)), None)
+                limited(Some(jitter.after(factor * 2_f64.powi(doublings), context)), None)
             }
             Self::Time { header, max } => {
                 let asked = header.number(response, context)?;
@@ -151,6 +158,23 @@ impl Strategy {
                 }
             }
         })
+    }
+}
+
+impl Jitter {
+    const FIELD: &str = "jitter_range_in_seconds";
+
+    fn build(component: &Component) -> Self {
+        let range = component.number(Self::FIELD).unwrap_or_default();
+        if range < 0.0 {
+            component.fault_at(Self::FIELD, "must not be below zero");
+        }
+        Self(range * 2.0)
+    }
+
+    /// A wait of so many seconds or a little more.
+    fn after(self, seconds: f64, context: &Context<'_>) -> f64 {
+        if self.0 > 0.0 { seconds + self.0 * context.chance().unwrap_or_default() } else { seconds }
     }
 }
 

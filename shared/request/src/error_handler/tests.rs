@@ -113,3 +113,44 @@ fn strategies_say_how_long_to_wait() {
     check_wait(&until, &[("x-reset", "1704542430")], seconds(31));
     check_wait(&until, &[("x-reset", "1704542399")], seconds(11));
 }
+
+/// Always the same chance.
+#[derive(Debug)]
+struct Chance(f64);
+
+impl ports::Ids for Chance {
+    fn fresh(&self) -> String {
+        String::new()
+    }
+
+    fn chance(&self) -> f64 {
+        self.0
+    }
+}
+
+#[test]
+fn jitter_lengthens_a_wait_by_up_to_twice_its_range() {
+    let now = "2024-01-06T12:00:00Z".parse().unwrap();
+    let waited = |strategy: serde_json::Value, chance| {
+        let handler = build(serde_json::json!({"backoff_strategies": [strategy]}));
+        handler.wait(None, 1, now, &context().ids(&Chance(chance))).unwrap()
+    };
+    let constant = serde_json::json!({"type": "ConstantBackoffStrategy",
+        "backoff_time_in_seconds": 3, "jitter_range_in_seconds": 2});
+    let exponential = serde_json::json!({"type": "ExponentialBackoffStrategy",
+        "factor": 2, "jitter_range_in_seconds": 0.5});
+    for (strategy, chance, seconds) in [
+        (&constant, 0.0, 4.0),
+        (&constant, 0.5, 6.0),
+        (&exponential, 0.0, 5.0),
+        (&exponential, 0.5, 5.5),
+    ] {
+        let expected = Wait::For(Duration::from_secs_f64(seconds));
+        assert_eq!(waited(strategy.clone(), chance), expected, "{strategy} {chance}");
+    }
+    let faults = Faults::default();
+    let negative = serde_json::json!({"backoff_strategies": [
+        {"type": "ExponentialBackoffStrategy", "jitter_range_in_seconds": -1}]});
+    ErrorHandler::build(&Component::new(negative, "error_handler", 1, &faults));
+    assert_eq!(faults.take().len(), 1);
+}

@@ -46,7 +46,7 @@ impl<'a> Context<'a> {
         Self { parent: Some(parent), entries: Vec::new(), now: parent.now, ids: parent.ids }
     }
 
-    /// Gives `generate_uuid` its source.
+    /// Gives `generate_uuid`, and waits that are lengthened by chance, their source.
     #[must_use]
     pub fn ids(mut self, ids: &'a dyn Ids) -> Self {
         self.ids = Some(ids);
@@ -70,6 +70,11 @@ impl<'a> Context<'a> {
     /// The instant that `now_utc()` gives.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// A number in `[0, 1)`, where there is chance.
+    pub(crate) fn chance(&self) -> Option<f64> {
+        self.ids.map(Ids::chance)
     }
 
     pub(super) fn fresh_id(&self) -> Option<String> {
