@@ -44,8 +44,9 @@ async fn a_case_that_differs_is_told() {
     ] {
         assert_eq!(faults.len(), 1, "{faults:?}");
     }
-    let blows: [fn(&mut Pass); 6] = [
+    let blows: [fn(&mut Pass); 7] = [
         |pass| pass.records.clear(),
+        |pass| drop(pass.files.insert("a".to_owned(), vec![serde_json::json!({})])),
         |pass| pass.states.clear(),
         |pass| pass.requests[0].n += 1,
         |pass| pass.requests[0].url.push('x'),

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use connector::protocol::{self, Announced, Messages, Selected, States};
+use connector::protocol::{self, Announced, Messages, Selected, Staging, States};
 use connector::{Catalog, Hosting, Limits, Manifest, Runtime, Source};
 use model::Timestamp;
 use model::config::Overlay;
@@ -83,6 +83,8 @@ pub struct Pass {
     pub states: States,
     /// Streams that were not read whole, with the reason.
     pub failed: BTreeMap<String, String>,
+    /// Files of records by stream, each with its record, sorted by their text.
+    pub files: BTreeMap<String, Vec<Value>>,
     /// Configurations that were announced.
     pub controls: Vec<Value>,
     /// Each request once, with its count.
@@ -262,8 +264,10 @@ impl Case {
             Err(reason) => return refused(reason),
         };
         let selected = Selected(self.expected.selected.clone());
-        let read =
-            protocol::read(&source, &selected, states, &mut Messages::new(out.clone())).await;
+        let folder = tempfile::tempdir().unwrap();
+        let staging = Staging::new(folder.path().to_owned());
+        let mut messages = Messages::new(out.clone()).staging(staging);
+        let read = protocol::read(&source, &selected, states, &mut messages).await;
         let mut pass = match read {
             Ok(_) => heard(&out),
             Err(error) => refused(error.to_string()),
@@ -300,12 +304,35 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// The file of a record, as it lies where files are staged.
+fn kept(record: &Value) -> Value {
+    let said = &record["file_reference"];
+    let place = text(&said["staging_file_url"]);
+    let path = text(&said["source_file_relative_path"]);
+    assert!(place.ends_with(&format!("/{path}")), "{said}");
+    let content: String = fs::read(&place).unwrap().into_iter().map(char::from).collect();
+    let name = without_uuid(&path);
+    json!({"of": record["data"], "path": name, "bytes": said["file_size_bytes"], "text": content})
+}
+
+/// A path whose last part, where it is an identifier that came by chance, is called that.
+fn without_uuid(path: &str) -> String {
+    let Some((folder, name)) = path.rsplit_once('/') else { return path.to_owned() };
+    let lengths: Vec<usize> = name.split('-').map(str::len).collect();
+    let is_uuid = lengths == [8, 4, 4, 4, 12];
+    if is_uuid { format!("{folder}/<uuid>") } else { path.to_owned() }
+}
+
 /// What a read said.
 fn heard(out: &Lines) -> Pass {
     let mut pass = Pass::default();
     for message in messages(out, "RECORD") {
         let record = &message["record"];
-        pass.records.entry(text(&record["stream"])).or_default().push(record["data"].clone());
+        let stream = text(&record["stream"]);
+        if record["file_reference"].is_object() {
+            pass.files.entry(stream.clone()).or_default().push(kept(record));
+        }
+        pass.records.entry(stream).or_default().push(record["data"].clone());
     }
     for message in messages(out, "STATE") {
         let stream = &message["state"]["stream"];

@@ -18,6 +18,7 @@ import logging
 import multiprocessing
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import threading
@@ -209,7 +210,10 @@ def read(manifest, config, catalog, states):
         for message in made.read(logging.getLogger("airbyte"), made._config or config, catalog, state):
             said = plain(AirbyteMessageSerializer, message)
             if said["type"] == "RECORD":
-                out["records"].setdefault(said["record"]["stream"], []).append(said["record"]["data"])
+                said = said["record"]
+                out["records"].setdefault(said["stream"], []).append(said["data"])
+                if said.get("file_reference"):
+                    out.setdefault("files", {}).setdefault(said["stream"], []).append(kept(said))
             elif said["type"] == "STATE":
                 stream = said["state"]["stream"]
                 out["states"][stream["stream_descriptor"]["name"]] = stream.get("stream_state") or {}
@@ -230,16 +234,30 @@ def read(manifest, config, catalog, states):
         if status != "COMPLETE":
             out["failed"][name] = errors.get(name) or gone or ""
     text = lambda record: json.dumps(record, sort_keys=True, ensure_ascii=False)
-    out["records"] = {name: sorted(records, key=text) for name, records in sorted(out["records"].items())}
+    for part in [part for part in ("records", "files") if part in out]:
+        out[part] = {name: sorted(records, key=text) for name, records in sorted(out[part].items())}
     out["states"], out["failed"] = dict(sorted(out["states"].items())), dict(sorted(out["failed"].items()))
     return out
+
+
+def kept(record):
+    """The file of a record, as it lies where files are staged."""
+    said = record["file_reference"]
+    path = pathlib.Path(said["staging_file_url"])
+    if str(path) != os.path.join(os.environ["AIRBYTE_STAGING_DIRECTORY"], said["source_file_relative_path"]):
+        raise ValueError(f"a file lies elsewhere: {said}")
+    # Names that are given none come by chance.
+    name = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>", said["source_file_relative_path"])
+    return {"of": record["data"], "path": name, "bytes": said["file_size_bytes"], "text": path.read_bytes().decode("latin-1")}
 
 
 def phase(work, arguments, options, now, answers, part, pipe):
     """One call of the reference, in a process of its own: it keeps caches in classes."""
     import freezegun
-    cache = tempfile.TemporaryDirectory(prefix="reference-")
-    os.environ["REQUEST_CACHE_PATH"] = cache.name
+    from airbyte_cdk.sources.utils import files_directory
+    place = tempfile.TemporaryDirectory(prefix="reference-")
+    os.environ["REQUEST_CACHE_PATH"] = os.environ["AIRBYTE_STAGING_DIRECTORY"] = place.name
+    files_directory.AIRBYTE_STAGING_DIRECTORY = place.name
     mock = Mock(answers, part)
     printed = io.StringIO()
     try:
@@ -264,7 +282,7 @@ def phase(work, arguments, options, now, answers, part, pipe):
     except BaseException:
         pipe.send({"broken": traceback.format_exc()})
     pipe.close()
-    cache.cleanup()
+    place.cleanup()
     os._exit(0)
 
 

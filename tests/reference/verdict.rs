@@ -8,10 +8,13 @@ use crate::case::{Case, Got, Pass};
 use crate::provider::Asked;
 
 /// What a case may differ in on purpose.
-const ASPECTS: [&str; 11] = [
-    "spec", "check", "streams", "refused", "failed", "records", "states", "requests", "counts",
-    "waits", "controls",
+const ASPECTS: [&str; 12] = [
+    "spec", "check", "streams", "refused", "failed", "records", "files", "states", "requests",
+    "counts", "waits", "controls",
 ];
+
+/// Rows by stream.
+type Rows = BTreeMap<String, Vec<Value>>;
 
 /// What differs, but for what the case says differs on purpose. What it says and is not so is a
 /// fault as well.
@@ -55,7 +58,10 @@ fn streams(expected: &[Value], got: &[Value]) -> Option<(&'static str, String)> 
     let told = |streams: &[Value]| -> BTreeMap<String, Value> {
         let one = |stream: &Value| {
             let mut fields = bare(stream);
-            fields.remove("is_file_based");
+            // The reference writes it where it is false, too.
+            if fields.get("is_file_based") == Some(&Value::Bool(false)) {
+                fields.remove("is_file_based");
+            }
             (stream["name"].as_str().unwrap_or_default().to_owned(), Value::Object(fields))
         };
         streams.iter().map(one).collect()
@@ -77,12 +83,8 @@ fn passes(
     if !expected.failed.keys().eq(got.failed.keys()) {
         found.push(("failed", format!("failed: {:?}, not {:?}", got.failed, expected.failed)));
     }
-    for name in expected.records.keys().chain(got.records.keys()) {
-        let of = |pass: &Pass| texts(pass.records.get(name).map_or(&[], Vec::as_slice));
-        if let Some(text) = apart(&of(expected), &of(got)) {
-            found.push(("records", format!("records of {name}: {text}")));
-        }
-    }
+    found.extend(rows("records", &expected.records, &got.records));
+    found.extend(rows("files", &expected.files, &got.files));
     found.extend(states(expected, got));
     found.extend(requests(&expected.requests, &got.requests));
     if expected.controls != got.controls {
@@ -94,6 +96,17 @@ fn passes(
     }
     found.dedup();
     found.into_iter()
+}
+
+/// Records, or what else there is one of each.
+fn rows(aspect: &'static str, expected: &Rows, got: &Rows) -> Vec<(&'static str, String)> {
+    let names = expected.keys().chain(got.keys());
+    let of = |rows: &Rows, name: &String| texts(rows.get(name).map_or(&[], Vec::as_slice));
+    let differ = names.filter_map(|name| {
+        let text = apart(&of(expected, name), &of(got, name))?;
+        Some((aspect, format!("{aspect} of {name}: {text}")))
+    });
+    differ.collect()
 }
 
 /// The states of streams that were read whole.

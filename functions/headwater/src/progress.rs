@@ -1,10 +1,11 @@
 //! Progress on a terminal: rate, pages, rows, and what is waited for.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connector::Error;
-use connector::protocol::{Sink, Status};
+use connector::protocol::{FileReference, Sink, Status};
+use connector::{Error, FilePath};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::Timestamp;
 use ports::Clock;
@@ -90,12 +91,22 @@ impl<'p, S: Sink> Counting<'p, S> {
 }
 
 impl<S: Sink> Sink for Counting<'_, S> {
-    fn record(&mut self, stream: &str, record: &[u8], at: Timestamp) -> Result<(), Error> {
+    fn record(
+        &mut self,
+        stream: &str,
+        record: &[u8],
+        file: Option<&FileReference>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
         self.counted.rows += 1;
         if self.counted.rows.is_multiple_of(SHOWN) {
             self.progress.show(self.clock.now(), self.counted, 0, &[stream.to_owned()]);
         }
-        self.inner.record(stream, record, at)
+        self.inner.record(stream, record, file, at)
+    }
+
+    fn file(&mut self, path: &FilePath, content: &[u8]) -> io::Result<FileReference> {
+        self.inner.file(path, content)
     }
 
     fn state(

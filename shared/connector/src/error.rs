@@ -172,6 +172,15 @@ pub enum Error {
         /// What does not fit.
         message: String,
     },
+    /// The file of a record cannot be kept.
+    #[error("{at}: a file cannot be kept: {source}")]
+    File {
+        /// Where.
+        at: At,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// What was read cannot be written.
     #[error("output failed")]
     Output(#[from] std::io::Error),
@@ -221,6 +230,7 @@ impl Error {
             | Self::Shape { .. }
             | Self::TooLarge { .. }
             | Self::Endless { .. }
+            | Self::File { .. }
             | Self::Output(_) => "system_error",
         }
     }
@@ -246,6 +256,7 @@ impl Classify for Error {
             Self::Shape { .. }
             | Self::Exhausted { .. }
             | Self::NotReady { .. }
+            | Self::File { .. }
             | Self::Output(_) => Retry::Backoff,
         }
     }

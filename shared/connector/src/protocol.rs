@@ -3,6 +3,7 @@
 mod control;
 mod files;
 mod message;
+mod staging;
 #[cfg(test)]
 mod tests;
 
@@ -13,14 +14,18 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
+use crate::file_uploader::FileUploader;
 use crate::manifest::Manifest;
+use crate::retriever::Record;
 use crate::run::{Event, StreamRun};
+use crate::slice::Partition;
 use crate::source::Source;
 use crate::stream::Stream;
 
 pub use control::Announced;
 pub use files::Files;
 pub use message::{Messages, Sink, Status};
+pub use staging::{FileReference, Staging};
 
 /// The states of streams, by name.
 pub type States = BTreeMap<String, Map<String, Value>>;
@@ -148,6 +153,9 @@ fn described(stream: &Stream, schema: &Value) -> Value {
         "is_resumable": incremental,
     });
     if let Some(fields) = described.as_object_mut() {
+        if stream.has_files() {
+            fields.insert("is_file_based".into(), json!(true));
+        }
         if let Some(cursor) = stream.cursor_field() {
             fields.insert("source_defined_cursor".into(), json!(!stream.cursor_is_chosen()));
             fields.insert("default_cursor_field".into(), json!([cursor]));
@@ -229,15 +237,19 @@ async fn one(
     let mut since = 0;
     while let Some(event) = run.next().await? {
         match event {
-            Event::Records(page, _) => {
+            Event::Records(page, partition) => {
                 let now = clock.now();
-                if *records == 0 && !page.is_empty() {
-                    sink.status(name, Status::Running, now)?;
-                }
                 for record in &page {
-                    sink.record(name, &record.raw, now)?;
+                    let file = match run.files() {
+                        Some(files) => staged(files, record, &partition, sink).await?,
+                        None => None,
+                    };
+                    if *records == 0 {
+                        sink.status(name, Status::Running, now)?;
+                    }
+                    sink.record(name, &record.raw, file.as_ref(), now)?;
+                    *records += 1;
                 }
-                *records += page.len() as u64;
                 since += page.len() as u64;
             }
             Event::Closed if run.checkpoints() => {
@@ -247,4 +259,16 @@ async fn one(
         }
     }
     sink.state(name, &run.state(), since)
+}
+
+/// Fetches the file of a record and has it kept.
+async fn staged(
+    files: &FileUploader,
+    record: &Record,
+    partition: &Partition,
+    sink: &mut (dyn Sink + Send),
+) -> Result<Option<FileReference>, Error> {
+    let Some(file) = files.fetch(&record.raw, partition).await? else { return Ok(None) };
+    let kept = sink.file(&file.path, &file.content);
+    kept.map(Some).map_err(|source| Error::File { at: files.at(partition), source })
 }

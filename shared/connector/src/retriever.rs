@@ -75,7 +75,7 @@ impl Span {
 }
 
 /// Whether an error handler of a retriever's requester takes that action.
-fn uses_action(retriever: &Part<'_>, action: &str) -> bool {
+pub(crate) fn uses_action(retriever: &Part<'_>, action: &str) -> bool {
     let handler = retriever.child("requester").and_then(|part| part.child("error_handler"));
     let mut open: Vec<&Json> = handler.map(|handler| handler.json).into_iter().collect();
     while let Some(json) = open.pop() {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::cursor::{Counted, Cursor, CursorError, Moment, Partitions, Progress};
 use crate::error::Error;
+use crate::file_uploader::FileUploader;
 use crate::retriever::{PageReader, Record, Span};
 use crate::slice::{Partition, Slice};
 use crate::stream::Core;
@@ -213,6 +214,11 @@ impl StreamRun {
         if let Tracker::Many(partitions) = &mut self.tracker {
             partitions.finish(seconds.max(0), parents);
         }
+    }
+
+    /// What fetches the files of the records, where they have some.
+    pub(crate) fn files(&self) -> Option<&FileUploader> {
+        self.core.files.as_deref()
     }
 
     /// The state, as the reference writes it.

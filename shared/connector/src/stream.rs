@@ -14,6 +14,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::cursor::{Bounds, CountCursor, Counted, Cursor, DatetimeCursor, Moment, Progress};
 use crate::error::{At, Error};
+use crate::file_uploader::FileUploader;
 use crate::option::Injection;
 use crate::paginator::Paginator;
 use crate::part::{BuildError, Part};
@@ -55,6 +56,8 @@ pub(crate) struct Core {
     pub(crate) delegated: Option<Delegated>,
     /// What must be done before there is anything to read.
     pub(crate) job: Option<Box<Job>>,
+    /// What fetches the files of its records.
+    pub(crate) files: Option<Box<FileUploader>>,
     /// Parts of a body that the paginator reads.
     pub(crate) response_reads: Option<Selection>,
     /// Slice and partition options go with the first page only.
@@ -139,6 +142,7 @@ impl Core {
         let requester = retriever.needed(requester)?;
         let reads_lazily = reads_lazily(router.as_ref(), &retriever, sync.as_ref())?;
         Ok(Self {
+            files: FileUploader::build(part, name.as_str(), shared)?.map(Box::new),
             router,
             reads_lazily,
             properties: QueryProperties::build(&requester, name.as_str(), shared)?,
@@ -288,6 +292,19 @@ impl Stream {
         self.0.cursor.is_some()
     }
 
+    /// Whether its records have files.
+    pub fn has_files(&self) -> bool {
+        self.0.files.is_some()
+    }
+
+    /// Refuses a stream that a lake cannot hold: there is no place in it for files.
+    pub fn landable(&self) -> Result<(), Error> {
+        let Some(files) = &self.0.files else { return Ok(()) };
+        let message = "`file_uploader` is not supported in the lake: `headwater source read` \
+                       reads this stream";
+        Err(Error::Stream { stream: self.0.name.to_string(), source: files.fault(message.into()) })
+    }
+
     /// Whether it has partitions other than the empty one.
     pub fn is_partitioned(&self) -> bool {
         self.0.router.is_some()
@@ -350,14 +367,16 @@ impl Stream {
         PageReader::new(Arc::clone(core), slice.clone(), from, span)
     }
 
-    /// Reads the first record of its first slice.
+    /// Reads the first record of its first slice, and its file.
     pub(crate) async fn check(&self) -> Result<(), Error> {
         let mut run = StreamRun::new(&self.0, &Map::new())?;
         while let Some(event) = run.next().await? {
-            match event {
-                Event::Records(records, _) if records.is_empty() => {}
-                Event::Records(..) | Event::Closed => return Ok(()),
+            let Event::Records(records, partition) = event else { return Ok(()) };
+            let Some(first) = records.first() else { continue };
+            if let Some(files) = run.files() {
+                files.fetch(&first.raw, &partition).await?;
             }
+            return Ok(());
         }
         let at = At { stream: self.0.name.to_string(), slice: String::new(), page: 0 };
         let message = "there is nothing to connect to: no slices were found".to_owned();

@@ -4,6 +4,7 @@ mod answers;
 mod control;
 mod counts;
 mod fake;
+mod files;
 mod jobs;
 mod partitions;
 mod worlds;

@@ -171,6 +171,7 @@ impl Sources for Configured {
         let source = self.source(&found, &stream.connection, now).await?;
         groups::alone(&self.store, &source, stream).await?;
         let stream = source.stream(&stream.stream).map_err(failed)?.clone();
+        stream.landable().map_err(failed)?;
         Ok(Arc::new(read::Connected::new(stream, now)))
     }
 }

@@ -3,6 +3,7 @@
 mod test;
 
 use std::collections::BTreeSet;
+use std::env::temp_dir;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Subcommand;
-use connector::protocol::{Announced, Files, Messages, Selected, States, Summary, read, states};
+use connector::protocol::{
+    Announced, Files, Messages, Selected, Staging, States, Summary, read, states,
+};
 use connector::{Catalog, Hosting, Limits, Manifest, Runtime, Source as Connector, protocol};
 use host::{SystemClock, SystemIds};
 use http::{Client, Policy};
@@ -89,6 +92,11 @@ pub(crate) struct Read {
     /// With `--to`: starts from the states in this file, and keeps them there.
     #[arg(long, requires = "to")]
     state_file: Option<PathBuf>,
+
+    /// Where the files of records are kept, for streams that have files; when left out,
+    /// `/staging/files` where there is one, else a folder among the temporary files.
+    #[arg(long, env = "AIRBYTE_STAGING_DIRECTORY")]
+    staging: Option<PathBuf>,
 }
 
 /// Asks it.
@@ -191,7 +199,8 @@ impl Read {
             let ready = spoken(self.open(places, &out).await, &mut out)?;
             let states = self.state.as_deref().map_or_else(|| Ok(States::new()), known);
             let states = spoken(states, &mut out)?;
-            let summary = read(&ready.0, &ready.1, &states, &mut Messages::new(out)).await;
+            let mut messages = Messages::new(out).staging(self.staging());
+            let summary = read(&ready.0, &ready.1, &states, &mut messages).await;
             return whole(&summary.map_err(failed)?);
         };
         let (source, selected) = self.open(places, &out).await?;
@@ -210,6 +219,13 @@ impl Read {
             console.say(format!("{stream}: {records} records"))?;
         }
         whole(&summary)
+    }
+
+    /// Where files of records are kept: the places that the reference takes.
+    fn staging(&self) -> Staging {
+        let usual = || Some(PathBuf::from("/staging/files")).filter(|folder| folder.exists());
+        let folder = self.staging.clone().or_else(usual);
+        Staging::new(folder.unwrap_or_else(|| temp_dir().join("airbyte-file-transfer")))
     }
 
     /// The source, and what is to be read of it.

@@ -165,8 +165,13 @@ pub(super) const KINDS: &[Kind] = &[
             ),
             ("transformations", TRANSFORMATIONS),
             ("state_migrations", &["LegacyToPerPartitionStateMigration"]),
-            ("file_uploader", &[]),
+            ("file_uploader", &["FileUploader"]),
         ],
+    ),
+    kind(
+        "FileUploader",
+        &["requester", "download_target_extractor"],
+        &[("requester", &["HttpRequester"]), ("download_target_extractor", &["DpathExtractor"])],
     ),
     kind("ConditionalStreams", &["condition", "streams"], &[("streams", &["DeclarativeStream"])]),
     kind(

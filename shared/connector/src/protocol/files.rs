@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use model::{Timestamp, encode_segment};
 use serde_json::{Map, Value};
 
-use super::message::{Sink, Status, stream_state};
+use super::message::{Sink, Status, no_place, stream_state};
+use super::staging::FileReference;
 use crate::error::Error;
+use crate::file_uploader::FilePath;
 
 /// Writes `DIR/<stream>/<start of the read>.ndjson`, one source record a line, and keeps the
 /// state of all streams in one file. A state is written after the records that it describes.
@@ -47,7 +49,7 @@ impl Files {
             let file = File::create_new(folder.join(&self.name))?;
             self.open.insert(stream.to_owned(), BufWriter::with_capacity(1 << 20, file));
         }
-        self.open.get_mut(stream).ok_or_else(|| std::io::Error::other("file not open").into())
+        self.open.get_mut(stream).ok_or_else(|| io::Error::other("file not open").into())
     }
 
     /// Replaces the state file whole: a reader sees the old one or the new one.
@@ -59,14 +61,20 @@ impl Files {
         });
         let text = serde_json::to_vec_pretty(&states.collect::<Vec<_>>());
         let draft = path.with_extension("draft");
-        fs::write(&draft, text.map_err(std::io::Error::from)?)?;
+        fs::write(&draft, text.map_err(io::Error::from)?)?;
         fs::rename(&draft, path)?;
         Ok(())
     }
 }
 
 impl Sink for Files {
-    fn record(&mut self, stream: &str, record: &[u8], _: Timestamp) -> Result<(), Error> {
+    fn record(
+        &mut self,
+        stream: &str,
+        record: &[u8],
+        _: Option<&FileReference>,
+        _: Timestamp,
+    ) -> Result<(), Error> {
         let mut line = Vec::new();
         let one_line = !record.contains(&b'\n') && !record.contains(&b'\r');
         let line = if one_line {
@@ -80,6 +88,10 @@ impl Sink for Files {
         file.write_all(line)?;
         file.write_all(b"\n")?;
         Ok(())
+    }
+
+    fn file(&mut self, _: &FilePath, _: &[u8]) -> io::Result<FileReference> {
+        Err(no_place("lines have no place for it; messages have: read without `--to`"))
     }
 
     fn state(&mut self, stream: &str, state: &Map<String, Value>, _: u64) -> Result<(), Error> {

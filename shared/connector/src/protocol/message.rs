@@ -1,13 +1,15 @@
 //! Airbyte protocol messages, one JSON object a line.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 
 use model::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::staging::{FileReference, Staging};
 use crate::error::Error;
+use crate::file_uploader::FilePath;
 
 /// How a stream of a read stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +37,16 @@ impl Status {
 
 /// Takes what a read gives.
 pub trait Sink {
-    /// One record, as JSON.
-    fn record(&mut self, stream: &str, record: &[u8], at: Timestamp) -> Result<(), Error>;
+    /// One record, as JSON, and where its file is.
+    fn record(
+        &mut self,
+        stream: &str,
+        record: &[u8],
+        file: Option<&FileReference>,
+        at: Timestamp,
+    ) -> Result<(), Error>;
+    /// The file of the record that comes next; it is kept, and says where.
+    fn file(&mut self, path: &FilePath, content: &[u8]) -> io::Result<FileReference>;
     /// A stream's state, and how many records came since the last one.
     fn state(
         &mut self,
@@ -57,6 +67,7 @@ pub trait Sink {
 pub struct Messages<W> {
     out: W,
     line: Vec<u8>,
+    staging: Option<Staging>,
 }
 
 #[derive(Serialize)]
@@ -70,18 +81,26 @@ struct Record<'a> {
     stream: &'a str,
     data: &'a RawValue,
     emitted_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_reference: Option<&'a FileReference>,
 }
 
 impl<W: Write> Messages<W> {
     /// To a writer.
     pub fn new(out: W) -> Self {
-        Self { out, line: Vec::new() }
+        Self { out, line: Vec::new(), staging: None }
+    }
+
+    /// With a place for the files of records; streams that have files fail without one.
+    #[must_use]
+    pub fn staging(self, staging: Staging) -> Self {
+        Self { staging: Some(staging), ..self }
     }
 
     /// Writes one message.
     pub fn write(&mut self, message: &impl Serialize) -> Result<(), Error> {
         self.line.clear();
-        serde_json::to_writer(&mut self.line, message).map_err(std::io::Error::from)?;
+        serde_json::to_writer(&mut self.line, message).map_err(io::Error::from)?;
         self.line.push(b'\n');
         // In one write: others may write lines to the same place.
         self.out.write_all(&self.line)?;
@@ -108,10 +127,24 @@ impl<W: Write> Messages<W> {
 }
 
 impl<W: Write> Sink for Messages<W> {
-    fn record(&mut self, stream: &str, record: &[u8], at: Timestamp) -> Result<(), Error> {
-        let data = serde_json::from_slice(record).map_err(std::io::Error::from)?;
-        let record = Record { stream, data, emitted_at: at.as_millisecond() };
+    fn record(
+        &mut self,
+        stream: &str,
+        record: &[u8],
+        file: Option<&FileReference>,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let data = serde_json::from_slice(record).map_err(io::Error::from)?;
+        let emitted_at = at.as_millisecond();
+        let record = Record { stream, data, emitted_at, file_reference: file };
         self.write(&RecordMessage { r#type: "RECORD", record })
+    }
+
+    fn file(&mut self, path: &FilePath, content: &[u8]) -> io::Result<FileReference> {
+        match &self.staging {
+            Some(staging) => staging.keep(path, content),
+            None => Err(no_place("there is no place for it")),
+        }
     }
 
     fn state(
@@ -148,6 +181,11 @@ impl<W: Write> Sink for Messages<W> {
         });
         self.deliver(&trace("ERROR", "error", error, at))
     }
+}
+
+/// Files cannot be kept here.
+pub(super) fn no_place(reason: &'static str) -> io::Error {
+    io::Error::new(ErrorKind::Unsupported, reason)
 }
 
 fn trace(kind: &str, field: &str, what: Value, at: Timestamp) -> Value {

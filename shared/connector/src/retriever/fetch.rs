@@ -29,24 +29,29 @@ pub(crate) struct Fetcher {
     redactor: Redactor,
     /// Whether answers are kept for whoever asks again.
     cached: bool,
+    /// Whether an answer comes with its request, for templates that read that.
+    tells: bool,
 }
 
 /// An answer that the stream's rules let pass.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) body: Bytes,
     pub(super) headers: Vec<(String, String)>,
     /// Whether the body is read at all.
-    pub(super) has_records: bool,
+    pub(crate) has_records: bool,
     pub(super) started: Timestamp,
     /// Whole lists of which it holds a part.
     pub(super) lists: Lists,
+    /// What it answers, where that is told.
+    pub(super) request: Option<Box<Request>>,
 }
 
 impl Answer {
     /// A page that came along with a record of the parent.
     pub(super) fn given(body: Bytes, started: Timestamp) -> Self {
-        Self { body, headers: Vec::new(), has_records: true, started, lists: Lists::default() }
+        let (headers, lists) = (Vec::new(), Lists::default());
+        Self { body, headers, has_records: true, started, lists, request: None }
     }
 }
 
@@ -66,7 +71,12 @@ impl Fetcher {
             return Err(fault.into());
         }
         let redactor = Redactor::new(requester.authenticator().secrets(&shared.context()));
-        Ok(Self { requester, redactor, cached })
+        Ok(Self { requester, redactor, cached, tells: false })
+    }
+
+    /// From now on an answer comes with its request.
+    pub(super) fn tell_requests(&mut self) {
+        self.tells = true;
     }
 }
 
@@ -113,7 +123,7 @@ pub(super) enum Fetched {
 
 impl Core {
     /// Makes a call that has one answer, whatever its rules say of pages and windows.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         context: &Context<'_>,
         options: (Options, Option<String>),
@@ -148,8 +158,11 @@ impl Core {
                         let message = "the request of this page was made before".to_owned();
                         return Err(Error::Endless { at: at.clone(), message });
                     }
+                    let told = self.fetcher.tells.then(|| Box::new(request.clone()));
                     match self.call(request, context, at).await? {
-                        Judged::Answer(answer) => return Ok(Fetched::Answer(answer)),
+                        Judged::Answer(answer) => {
+                            return Ok(Fetched::Answer(Answer { request: told, ..answer }));
+                        }
                         Judged::Other(fetched) => return Ok(fetched),
                         Judged::Again(again) => again,
                     }
@@ -234,7 +247,7 @@ impl Core {
         heed.map_err(|source| Error::Request { at: at.clone(), source })
     }
 
-    async fn request(
+    pub(super) async fn request(
         &self,
         context: &Context<'_>,
         options: Options,
@@ -263,6 +276,7 @@ impl Core {
                 has_records,
                 started,
                 lists: Lists::default(),
+                request: None,
             }))
         };
         match self.shared.rules.meaning(&response) {

@@ -19,6 +19,7 @@ use crate::part::{BuildError, Part};
 use crate::record_selector::Extractor;
 use crate::source::Shared;
 use crate::stream::Core;
+pub(crate) use answer::scoped;
 pub(crate) use slots::Slots;
 pub(super) use walk::{JobWalk, Step};
 
@@ -49,6 +50,8 @@ pub(crate) struct Job {
     timeout: Duration,
     /// How long a job that failed is left alone before there is another one.
     rest: Option<Duration>,
+    /// Whether a template reads a request that an answer about the job answers.
+    reads_requests: bool,
 }
 
 /// Where a finished job says what to download.
@@ -80,7 +83,6 @@ impl Job {
         if part.kind() != "AsyncRetriever" {
             return Ok(None);
         }
-        reads_no_requests(part)?;
         let context = shared.context();
         let json = |json: Option<Part<'_>>| json.map_or(Json::Null, |part| part.json.clone());
         let plain = json!({"type": "DpathExtractor", "field_path": []});
@@ -109,10 +111,18 @@ impl Job {
         };
         let timeout = whole(part, "polling_job_timeout", &context)?.unwrap_or(TIMEOUT_MINUTES);
         let rest = whole(part, "failed_retry_wait_time_in_seconds", &context)?;
+        let reads_requests = reads_requests(part);
+        let mut creation = core(&part.needed("creation_requester")?, &plain)?;
+        let mut polling = core(&polling, part.needed("status_extractor")?.json)?;
+        if reads_requests {
+            creation.fetcher.tell_requests();
+            polling.fetcher.tell_requests();
+        }
         Ok(Some(Self {
-            creation: core(&part.needed("creation_requester")?, &plain)?,
-            polling: core(&polling, part.needed("status_extractor")?.json)?,
+            creation,
+            polling,
             targets,
+            reads_requests,
             abort: optional("abort_requester")?,
             delete: optional("delete_requester")?,
             statuses: statuses(&part.needed("status_mapping")?)?,
@@ -182,13 +192,14 @@ fn whole(part: &Part<'_>, field: &str, context: &Context<'_>) -> Result<Option<u
     }
 }
 
-/// Of an answer its body and its headers are kept, not the request that it answers.
-fn reads_no_requests(part: &Part<'_>) -> Result<(), BuildError> {
+/// Whether any template below may read `request` of `creation_response` or `polling_response`.
+fn reads_requests(part: &Part<'_>) -> bool {
     let text = part.json.to_string();
-    let reads = ["_response.request", "_response['request']", r#"_response[\"request\"]"#];
-    if reads.iter().any(|read| text.contains(read)) {
-        let message = "`request` of creation_response and polling_response is not supported";
-        return Err(part.fault(message.to_owned()));
-    }
-    Ok(())
+    let answers = ["creation_response", "polling_response"];
+    text.contains("request") && answers.iter().any(|answer| text.split(answer).skip(1).any(after))
+}
+
+/// Whether a template goes on with the request within its brackets.
+fn after(rest: &str) -> bool {
+    rest.split("}}").next().is_some_and(|rest| rest.contains("request"))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use connector::Error as SourceError;
+use connector::{Error as SourceError, Stream};
 use model::config::{Connection, Streams, TenantFile};
 use model::document::{Document, Fault, Node};
 use model::{ConnectionId, TenantId};
@@ -141,9 +141,11 @@ impl Configuration {
         connection: &Connection,
         source: &LoadedSource,
     ) -> Result<Option<Fault>, Error> {
-        let Err(error) = trial(&Value::Object(connection.config.clone()), source) else {
-            return Ok(None);
-        };
+        let made = trial(&Value::Object(connection.config.clone()), source);
+        let pulled = |stream: &&Stream| connection.streams.config(stream.name()).is_some();
+        let landable = made
+            .and_then(|made| made.streams().iter().filter(pulled).try_for_each(Stream::landable));
+        let Err(error) = landable else { return Ok(None) };
         let (name, path) = (connection.source.as_str(), place.path.as_str());
         Ok(Some(match error {
             SourceError::Stream { stream, source } => Fault {

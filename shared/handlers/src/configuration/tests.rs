@@ -228,3 +228,22 @@ async fn streams_that_connections_ask_for_are_streams_of_their_source() {
     let names: Vec<_> = outlines.iter().map(|o| (o.name.as_str(), o.primary_key.len())).collect();
     assert_eq!(names, [("extra", 0), ("rivers", 1), ("lakes", 1)]);
 }
+
+#[tokio::test]
+async fn a_stream_whose_records_have_files_is_refused_where_it_is_pulled() {
+    let uploader = "file_uploader: {type: FileUploader, requester: {type: HttpRequester, \
+                    url: \"{{ download_target }}\"}, \
+                    download_target_extractor: {type: DpathExtractor, field_path: [url]}}, ";
+    let manifest = SOURCE.replace(
+        "name: customers, primary_key",
+        &format!("name: customers, {uploader}primary_key"),
+    );
+    let (store, configuration) =
+        folder(&[("sources/shop.yaml", &manifest), ("tenants/bluebird.yaml", BLUEBIRD)]).await;
+    let faults = configuration.check().await.unwrap();
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("sources/shop.yaml") && told[0].contains("file_uploader"), "{told:?}");
+    put(&store, "tenants/bluebird.yaml", &format!("{BLUEBIRD}    streams: [orders]\n")).await;
+    assert_eq!(configuration.check().await.unwrap(), []);
+}

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::Timestamp;
+use ports::Request;
 use request::error_handler::headers_value;
 use request::interpolation::Context;
-use request::value::{Selection, Value};
+use request::value::{Dict, Object, Selection, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{At, Error};
@@ -20,6 +22,9 @@ pub(super) struct Created {
     body: String,
     headers: Vec<(String, String)>,
     pub(super) at: Timestamp,
+    /// What it answers, where templates read that; never kept with a place: it holds credentials.
+    #[serde(skip)]
+    pub(super) request: Option<Box<Request>>,
 }
 
 impl Created {
@@ -27,7 +32,8 @@ impl Created {
         let secret = |name: &str| name.eq_ignore_ascii_case("set-cookie");
         let headers = answer.headers.iter().filter(|(name, _)| !secret(name)).cloned().collect();
         let body = String::from_utf8_lossy(&answer.body).into_owned();
-        let created = Self { body, headers, at: answer.started };
+        let request = answer.request.clone();
+        let created = Self { body, headers, at: answer.started, request };
         created.value().is_some().then_some(created).ok_or_else(|| no_object(at))
     }
 
@@ -38,18 +44,43 @@ impl Created {
 
     /// What templates see of it.
     pub(super) fn value(&self) -> Option<Value> {
-        response(self.body.as_bytes(), &self.headers)
+        response(self.body.as_bytes(), &self.headers, self.request.as_deref())
     }
 }
 
-/// An answer as templates see it: its fields, and its headers where no field is called so.
-pub(super) fn response(body: &[u8], headers: &[(String, String)]) -> Option<Value> {
+/// An answer as templates see it: its fields, and its headers and its request where no field is
+/// called so.
+pub(super) fn response(
+    body: &[u8],
+    headers: &[(String, String)],
+    request: Option<&Request>,
+) -> Option<Value> {
     let mut value = Value::from_json(body).ok()?;
     let dict = value.as_dict_mut()?;
     if !dict.contains("headers") {
         dict.insert("headers", headers_value(headers, Some(&Selection::All)));
     }
+    if let Some(request) = request.filter(|_| !dict.contains("request")) {
+        dict.insert("request", asked(request));
+    }
     Some(value)
+}
+
+/// A request as templates see it.
+fn asked(request: &Request) -> Value {
+    let text = |bytes: &Bytes| Value::from(String::from_utf8_lossy(bytes).into_owned());
+    let path = request.url.split_once("://").map_or("", |(_, rest)| rest);
+    let path = path.find(['/', '?']).and_then(|at| path.get(at..)).unwrap_or("/");
+    Value::Object(Arc::new(Object {
+        items: Dict::default(),
+        attributes: vec![
+            ("method", Value::from(request.method.as_str())),
+            ("url", Value::from(request.url.as_str())),
+            ("path_url", Value::from(path)),
+            ("headers", headers_value(&request.headers, Some(&Selection::All))),
+            ("body", request.body.as_ref().map_or(Value::None, text)),
+        ],
+    }))
 }
 
 pub(super) fn no_object(at: &At) -> Error {
@@ -58,7 +89,7 @@ pub(super) fn no_object(at: &At) -> Error {
 }
 
 /// Adds names, and the same as extra fields of the slice.
-pub(super) fn scoped<'c>(
+pub(crate) fn scoped<'c>(
     context: Context<'c>,
     slice: &Value,
     names: &[(&'static str, Value)],

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::Timestamp;
+use ports::Request;
 use request::interpolation::Context;
 use request::requester::Options;
 use request::value::Value;
@@ -134,7 +135,14 @@ impl JobWalk {
             return Err(Error::Endless { at: at.clone(), message });
         }
         match self.created.clone() {
-            Some(created) => self.look(job, core, (&created, slice), at).await,
+            Some(mut created) => {
+                if job.reads_requests && created.request.is_none() {
+                    // It was made by another process: what it was asked for with is known still.
+                    created.request = Some(Box::new(asked_for(&job.creation, slice, at).await?));
+                    self.created = Some(created.clone());
+                }
+                self.look(job, core, (&created, slice), at).await
+            }
             None => self.create(job, core, slice, at).await,
         }
     }
@@ -249,7 +257,8 @@ impl JobWalk {
             }
             Status::Skipped => self.end = Some(End::Skipped),
             Status::Completed => {
-                let response = response(&answer.body, &answer.headers);
+                let request = answer.request.as_deref();
+                let response = response(&answer.body, &answer.headers, request);
                 let response = response.ok_or_else(|| no_object(at))?;
                 let targets = self.targets(job, &response, &answer, at).await?;
                 self.finished = Some(Finished { response, targets });
@@ -333,6 +342,13 @@ fn may_be_made(error: &Error) -> bool {
             | Error::Http { .. }
             | Error::Shape { .. }
     )
+}
+
+/// The request that a job of a slice is made with.
+async fn asked_for(core: &Core, slice: &Value, at: &At) -> Result<Request, Error> {
+    let base = core.shared.context();
+    let context = scoped(Context::within(&base), slice, &[]);
+    core.request(&context, Options::default(), None, at).await
 }
 
 /// Makes a call about a job.
