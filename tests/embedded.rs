@@ -163,13 +163,77 @@ fn the_schemas_that_are_shipped_are_those_of_the_types() {
     let folder = folder("schemas");
     let output = headwater(&folder, &["config", "schema", "--to", "out"]);
     assert_eq!(output.status.code(), Some(0));
-    for kind in ["tenant", "overlay", "customer", "headwater"] {
+    for kind in ["tenant", "overlay", "customer", "headwater", "model"] {
         let name = format!("{kind}.schema.json");
         let written = fs::read_to_string(folder.join("out").join(&name)).unwrap();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/schema").join(&name);
         let shipped = fs::read_to_string(shipped).unwrap_or_default();
         assert_eq!(written, shipped, "run `headwater config schema --to config/schema`");
     }
+}
+
+const MODEL: &str = "
+version: 1
+fields: {id: {type: string, required: true}, total: 'decimal(18,2)'}
+identity: [id]
+sources: {shop/orders: {fields: {id: id, total: price}}}
+";
+
+#[test]
+fn a_model_is_tried_on_records_and_nothing_is_written() {
+    let folder = sound("model_try");
+    put(&folder, "config/models/order.yaml", MODEL);
+    let landed = r#"{"_tenant":"t","_connection":"c","_stream":"orders","_run":"r","_request_start":"2026-01-01T00:00:00.000000000Z","_cursor":null,"_slice":"s","_page":1,"_ordinal":0,"record":{"id":"b"}}"#;
+    let gone = landed.replace(r#"{"id":"b"}"#, r#"null,"_deleted":true,"_key":{"id":"b"}"#);
+    let records = format!(
+        "{{\"id\":\"a\",\"price\":1.50,\"n\":[1e400]}}\n\n{landed}\n{gone}\n{{\"price\":1}}\n"
+    );
+    put(&folder, "records.ndjson", &records);
+    let output = headwater(&folder, &["model", "try", "order", "--from", "records.ndjson"]);
+    let expected = "\
+line 1: a row
+  id                       a
+  total                    1.50
+  _extra                   {\"n\":[1e400]}
+line 3: a row
+  id                       b
+  _extra                   {}
+line 5: quarantined
+  id: required: found nothing; accepted is string
+drift: what differs from the model
+kind     path  found  expected  values
+unknown  n     array                 1
+
+3 records: 2 rows, 1 quarantined, 0 values left out
+";
+    assert_eq!(text(&output.stdout), expected);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    put(&folder, "records.json", "[\n {\"id\": \"a\"},\n {\"id\": 7}\n]\n{}");
+    let args = ["--json", "model", "try", "config/models/order.yaml", "--from", "records.json"];
+    let output = headwater(&folder, &args);
+    let lines: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["row"]["id"], "a");
+    assert_eq!(lines[2]["quarantined"]["violations"][0]["rule"], "required");
+    let last = lines.last().unwrap();
+    assert_eq!((&last["rows"], &last["quarantined"]), (&2.into(), &1.into()));
+    assert!(!folder.join(".headwater").exists(), "something was written");
+}
+
+#[test]
+fn a_model_that_cannot_be_tried_is_refused_with_the_nearest_name() {
+    let folder = sound("model_refused");
+    put(&folder, "config/models/order.yaml", MODEL);
+    let attempt = |args: &[&str], expected: &str| {
+        let args = [&["model", "try"], args, &["--from", "none.ndjson"]].concat();
+        refused(&folder, &args, &[expected]);
+    };
+    attempt(&["oder"], "error: there is no model `oder`, did you mean `order`?; there are: order");
+    attempt(
+        &["order", "--source", "shop/order"],
+        "error: the model is not made from `shop/order`, did you mean `shop/orders`?; there are: shop/orders",
+    );
+    attempt(&["order"], "error: none.ndjson: No such file or directory (os error 2)");
 }
 
 /// Runs the demo over the sample configuration and gives its last line.

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod model;
 mod query;
 mod runs;
 mod sandbox;
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     /// Checks, publishes and describes configuration.
     #[command(subcommand)]
     Config(config::Config),
+    /// Tries standard models on records.
+    #[command(subcommand)]
+    Model(model::Model),
     /// Brings schedules in line with the tenants' files, and takes tenants over from scripts.
     #[command(subcommand)]
     Tenants(tenants::Tenants),
@@ -53,6 +57,7 @@ pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
         Command::Query(query) => query::run(&query, places, console).await,
         Command::Source(source) => source::run(source, places, console).await,
         Command::Config(config) => config::run(config, places, console).await,
+        Command::Model(model) => model::run(model, places, console).await,
         Command::Tenants(tenants) => tenants::run(tenants, places, console).await,
         Command::Sandbox(sandbox) => sandbox::run(&sandbox, places, console).await,
     }

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use connector::Manifest;
 use model::config::{CustomerFile, Overlay, Settings, TenantFile};
 use model::document::{Document, Fault, suggest};
-use model::{ObjectKey, SecretRef, SourceName, TenantId, encode_segment};
+use model::{ModelName, ObjectKey, SecretRef, SourceName, TenantId, encode_segment};
+use normalize::Model;
 use ports::{ETag, ObjectError, ObjectStore, ObjectStoreExt};
 
 pub(crate) use build::trial;
@@ -46,6 +47,7 @@ pub struct Configuration {
 struct Cache {
     tenants: HashMap<ObjectKey, (ETag, Arc<TenantFile>)>,
     sources: HashMap<ObjectKey, (Marks, Arc<LoadedSource>)>,
+    models: HashMap<ObjectKey, (ETag, Arc<Model>)>,
     settings: Option<(ETag, Arc<Settings>)>,
 }
 
@@ -112,6 +114,30 @@ impl Configuration {
     pub async fn sources(&self) -> Result<Vec<SourceName>, Error> {
         let names = self.names("sources").await?;
         names.iter().map(|name| name.parse().map_err(|_| self.misnamed("sources", name))).collect()
+    }
+
+    /// A standard model, compiled.
+    pub async fn model(&self, model: &ModelName) -> Result<Arc<Model>, Error> {
+        let key = self.key("models", model.as_str(), ".yaml")?;
+        let Some(mark) = self.mark(&key).await? else {
+            let known = self.names("models").await?;
+            return Err(Error::Unknown { thing: Thing::Model, name: model.to_string(), known });
+        };
+        if let Some((read, compiled)) = self.cache().models.get(&key)
+            && *read == mark
+        {
+            return Ok(Arc::clone(compiled));
+        }
+        let (mark, document) = self.document(&key).await?;
+        let compiled = Arc::new(Model::parse(&document)?);
+        self.cache().models.insert(key, (mark, Arc::clone(&compiled)));
+        Ok(compiled)
+    }
+
+    /// The names of all models that have a file, in order.
+    pub async fn models(&self) -> Result<Vec<ModelName>, Error> {
+        let names = self.names("models").await?;
+        names.iter().map(|name| name.parse().map_err(|_| self.misnamed("models", name))).collect()
     }
 
     /// The names of all customers that have a file, in order.

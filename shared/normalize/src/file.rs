@@ -28,9 +28,12 @@ pub struct Model {
     /// The columns of its rows, in order.
     pub fields: Vec<Field>,
     /// The fields that identify a row, as their numbers.
-    pub identity: Vec<usize>,
+    pub key: Vec<usize>,
     /// What becomes of all that no field takes.
     pub extra: Extra,
+    /// By what rows are known to be the same thing, as the file says it, where its `identity` is
+    /// more than a list of fields.
+    pub identity: Option<Node>,
     /// How rows that are the same thing become one, as the file says it.
     pub merge: Option<Node>,
     /// What it is made from.
@@ -65,9 +68,10 @@ pub(crate) struct Limits {
 /// What becomes of a row one of whose values breaks a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnViolation {
-    /// The row is set aside with its reasons.
+    /// The row is set aside with its reasons; for required fields, unless said otherwise.
     Quarantine,
-    /// The value is left out and counted; it stays in the rest.
+    /// The value is left out and counted; it stays in the rest. For all other fields, unless said
+    /// otherwise.
     Null,
     /// The object it came in waits until somebody has looked.
     Fail,
@@ -135,8 +139,17 @@ pub(crate) enum InputFrom {
     Constant(Cell<'static>),
 }
 
-const FIELDS: &[&str] =
-    &["version", "description", "fields", "identity", "sources", "merge", "extra", "on_violation"];
+const FIELDS: &[&str] = &[
+    "version",
+    "description",
+    "fields",
+    "key",
+    "identity",
+    "merge",
+    "sources",
+    "extra",
+    "on_violation",
+];
 const POLICIES: &[(&str, OnViolation)] = &[
     ("quarantine", OnViolation::Quarantine),
     ("null", OnViolation::Null),
@@ -152,13 +165,17 @@ impl Model {
         let version = d.required(&root, "version").and_then(|at| d.whole(&at, 1..=1_000_000));
         let description = root.field("description").and_then(|at| d.text(&at));
         let policy = root.field("on_violation").and_then(|at| d.word(&at, POLICIES));
-        let policy = policy.unwrap_or(OnViolation::Quarantine);
         let extra = [("json", Extra::Json), ("drop", Extra::Drop)];
         let extra = root.field("extra").and_then(|at| d.word(&at, &extra)).unwrap_or(Extra::Json);
         let fields = d.required(&root, "fields").map(|at| field::fields(d, &at, policy));
         let fields = fields.unwrap_or_default();
-        let identity = d.required(&root, "identity");
-        let identity = identity.map(|at| identified(d, &at, &fields)).unwrap_or_default();
+        let rules = root.field("identity").filter(|at| at.node.entries().is_some());
+        let key = match (root.field("key"), &rules) {
+            (Some(key), _) => Some(key),
+            (None, Some(_)) => d.required(&root, "key"),
+            (None, None) => d.required(&root, "identity"),
+        };
+        let key = key.map(|at| identified(d, &at, &fields)).unwrap_or_default();
         let sources = d.required(&root, "sources");
         let sources = sources.map(|at| source::sources(d, &at, &fields)).unwrap_or_default();
         let version = version.and_then(|version| u32::try_from(version).ok());
@@ -167,8 +184,9 @@ impl Model {
             version,
             description,
             fields,
-            identity,
+            key,
             extra,
+            identity: rules.map(|at| at.node.clone()),
             merge,
             sources,
         });
@@ -239,3 +257,6 @@ fn pattern(d: &mut Decoder<'_>, at: &At<'_>) -> Option<Regex> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,8 @@ mod kind;
 mod path;
 mod plan;
 mod reader;
+#[cfg(test)]
+mod shipped;
 mod violation;
 mod walk;
 

@@ -2,6 +2,8 @@
 
 mod column;
 
+use serde_json::{Map, Value};
+
 use crate::cell::Cell;
 use crate::drift::{Drift, Fact};
 use crate::extra::Rest;
@@ -34,6 +36,16 @@ pub struct Row<'a> {
     pub place: Option<u32>,
     /// Values that break a rule and were left out, as their fields have it.
     pub nulled: &'a [Violation],
+}
+
+impl Row<'_> {
+    /// The fields that are there, by name: instants, days and decimals as texts.
+    pub fn fields(&self, model: &Model) -> Map<String, Value> {
+        let there = model.fields.iter().zip(self.cells).filter(|(_, cell)| !cell.is_null());
+        there
+            .filter_map(|(f, cell)| Some((f.name.clone(), serde_json::to_value(cell).ok()?)))
+            .collect()
+    }
 }
 
 /// What became of one record.
@@ -150,8 +162,7 @@ impl<'m> Reader<'m> {
         let mut cells: Vec<Cell<'r>> = Vec::with_capacity(self.model.fields.len());
         let mut reasons = Reasons::default();
         for (field, column) in self.model.fields.iter().zip(&self.source.columns) {
-            let cell = self.cell(text, (field, column), place);
-            cells.push(reasons.kept(field, cell));
+            cells.push(self.cell(text, (field, column), place, &mut reasons));
         }
         if let Some(refusal) = reasons.refusal(place) {
             if refusal.action == Action::Fail {
@@ -219,25 +230,25 @@ fn text(record: &[u8]) -> Result<&str, Violation> {
 struct Reasons {
     violations: Vec<Violation>,
     nulled: Vec<Violation>,
+    /// Reasons not to pass, also those beyond the most that are told.
+    found: usize,
     fails: bool,
 }
 
 impl Reasons {
-    fn kept<'r>(&mut self, field: &Field, cell: Result<Cell<'r>, Violation>) -> Cell<'r> {
-        let violation = match cell {
-            Ok(cell) => return cell,
-            Err(violation) => violation,
-        };
-        match field.on_violation {
-            OnViolation::Null if !field.required => self.nulled.push(violation),
+    /// Notes that a value cannot be a field's.
+    fn add(&mut self, field: &Field, violation: Violation) {
+        let reasons = match field.on_violation {
+            OnViolation::Null if !field.required => &mut self.nulled,
             policy => {
                 self.fails |= policy == OnViolation::Fail;
-                if self.violations.len() < MAX_VIOLATIONS {
-                    self.violations.push(violation);
-                }
+                self.found += 1;
+                &mut self.violations
             }
+        };
+        if reasons.len() < MAX_VIOLATIONS {
+            reasons.push(violation);
         }
-        Cell::Null
     }
 
     fn refusal(&mut self, place: Option<u32>) -> Option<Refusal> {
@@ -247,5 +258,7 @@ impl Reasons {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -76,7 +76,8 @@ impl Walk {
         self.entries.clear();
         self.rows.clear();
         self.names.clear();
-        let mut walker = Walker { record, jiter: Jiter::new(record), plan, walk: self, drift };
+        let (jiter, in_row) = (Jiter::new(record), false);
+        let mut walker = Walker { record, jiter, plan, walk: self, drift, in_row };
         walker.record().map_err(|stop| match stop {
             Stop::Json(error) => broken(record, &error),
             Stop::Rule(violation) => violation,
@@ -102,6 +103,8 @@ struct Walker<'r, 'm> {
     plan: &'m Plan,
     walk: &'m mut Walk,
     drift: &'m mut Drift,
+    /// Whether a value is a row's: what is unknown around the rows is another model's business.
+    in_row: bool,
 }
 
 impl Walker<'_, '_> {
@@ -129,6 +132,7 @@ impl Walker<'_, '_> {
         let entry = self.open(start, value);
         let first = self.walk.captures.len();
         let row = (at == self.plan.row).then(|| {
+            self.in_row = true;
             self.walk.rows.push(RowPlace { captures: (first, first), entry });
             self.walk.rows.len() - 1
         });
@@ -159,6 +163,7 @@ impl Walker<'_, '_> {
         }
         if let Some(row) = row.and_then(|row| self.walk.rows.get_mut(row)) {
             row.captures.1 = self.walk.captures.len();
+            self.in_row = false;
         }
         self.close(entry, kind, capture);
         Ok(())
@@ -172,8 +177,8 @@ impl Walker<'_, '_> {
             self.walk.names.push(folded(found));
             let child = self.plan.child(at, found);
             let unknown = match child {
-                Some(_) => None,
-                None => self.drift.unknown(at, found),
+                None if self.in_row => self.drift.unknown(at, found),
+                _ => None,
             };
             let start = quote_from(self.record, before);
             match child {

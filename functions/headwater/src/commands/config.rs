@@ -6,9 +6,8 @@ use std::sync::Arc;
 use aws::{Aws, S3Store};
 use clap::Subcommand;
 use host::Vars;
-use model::config::schemas;
 use ports::{Attributes, ObjectStore};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Places;
 use crate::console::Console;
@@ -57,8 +56,9 @@ async fn check(places: &Places, console: Console) -> Result<(), Failure> {
     folder::sound(places, &configuration).await?;
     let sources = configuration.sources().await?.len();
     let tenants = configuration.tenants().await?.len();
-    console.emit(&json!({"ok": true, "sources": sources, "tenants": tenants}))?;
-    console.say(format!("{sources} sources and {tenants} tenants, no faults"))
+    let models = configuration.models().await?.len();
+    console.emit(&json!({"ok": true, "sources": sources, "tenants": tenants, "models": models}))?;
+    console.say(format!("{sources} sources, {tenants} tenants and {models} models, no faults"))
 }
 
 async fn publish(places: &Places, push: &Push, console: Console) -> Result<(), Failure> {
@@ -88,18 +88,25 @@ async fn publish(places: &Places, push: &Push, console: Console) -> Result<(), F
     console.say(format!("{pushed} files pushed to {}, {same} unchanged", push.bucket))
 }
 
+/// The JSON Schema of every kind of file, by its name.
+fn schemas() -> Vec<(&'static str, Value)> {
+    let mut all = model::config::schemas();
+    all.push(("model", normalize::schema()));
+    all.into_iter().map(|(kind, schema)| (kind, schema.to_value())).collect()
+}
+
 fn schema(to: Option<PathBuf>, console: Console) -> Result<(), Failure> {
     let Some(folder) = to else {
         let all: serde_json::Map<_, _> =
-            schemas().into_iter().map(|(kind, schema)| (kind.to_owned(), schema.into())).collect();
-        let all = serde_json::Value::Object(all);
+            schemas().into_iter().map(|(kind, schema)| (kind.to_owned(), schema)).collect();
+        let all = Value::Object(all);
         console.emit(&all)?;
         return console.say(format!("{all:#}"));
     };
     std::fs::create_dir_all(&folder)?;
     for (kind, schema) in schemas() {
         let file = folder.join(format!("{kind}.schema.json"));
-        std::fs::write(&file, format!("{:#}\n", schema.as_value()))?;
+        std::fs::write(&file, format!("{schema:#}\n"))?;
         console.say(file.display().to_string())?;
         console.emit(&json!({"kind": kind, "file": file}))?;
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use connector::{Error as SourceError, Stream};
 use model::config::{Connection, Streams, TenantFile};
 use model::document::{Document, Fault, Node};
-use model::{ConnectionId, TenantId};
+use model::{ConnectionId, ModelName, TenantId};
+use normalize::Model;
 use ports::SecretPath;
 use serde_json::Value;
 
@@ -31,6 +32,7 @@ impl Configuration {
         for customer in self.customers().await? {
             self.check_customer(&customer, &tenants, &mut faults).await?;
         }
+        self.check_models(&mut faults).await?;
         faults.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         // What is wrong with a source shows for each connection that uses it: once is enough.
         faults.dedup_by(|a, b| {
@@ -69,12 +71,7 @@ impl Configuration {
                     }
                 }
                 Err(Error::Unknown { name, known, .. }) => {
-                    let near = meant(&name, &known);
-                    let message = format!(
-                        "there is no source `{name}`{near}; there are: {}",
-                        known.join(", ")
-                    );
-                    faults.push(place.fault(&["source"], message));
+                    faults.push(place.fault(&["source"], no_source(&name, &known)));
                 }
                 Err(Error::Faults(_)) => {}
                 Err(error) => return Err(error),
@@ -90,22 +87,53 @@ impl Configuration {
         source: &LoadedSource,
         faults: &mut Vec<Fault>,
     ) -> Result<(), Error> {
-        let known: Vec<&str> = source.manifest.stream_names().collect();
-        let spoken_of = source.overlay.streams.keys();
-        let unknown: Vec<_> = spoken_of.filter(|name| !known.contains(&name.as_str())).collect();
-        if unknown.is_empty() || source.manifest.makes_streams() {
+        if source.overlay.streams.keys().all(|name| no_stream(name.as_str(), source).is_none()) {
             return Ok(());
         }
         let key = self.key("sources", name, ".headwater.yaml")?;
         let (_, document) = self.document(&key).await?;
         let entries = document.root.get("streams").and_then(Node::entries).unwrap_or_default();
         for (key, node) in entries {
-            if unknown.iter().any(|name| name.as_str() == key.text) {
-                let near = meant(&key.text, &known);
-                let there = known.join(", ");
-                let message =
-                    format!("there is no stream `{}`{near}; there are: {there}", key.text);
+            if let Some(message) = no_stream(&key.text, source) {
                 let fault = document.fault(node, &format!("streams.{}", key.text), message);
+                faults.push(Fault { line: key.line, column: key.column, ..fault });
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_models(&self, faults: &mut Vec<Fault>) -> Result<(), Error> {
+        for model in self.models().await? {
+            if let Some(compiled) = gather(self.model(&model).await, faults)? {
+                self.check_model(&model, &compiled, faults).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Streams that a model is made from and that their sources do not have. A source that is not
+    /// there is no fault, as models are shared by installations that have different ones; one of
+    /// nearly its name is.
+    async fn check_model(
+        &self,
+        name: &ModelName,
+        model: &Model,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), Error> {
+        let key = self.key("models", name.as_str(), ".yaml")?;
+        let (_, document) = self.document(&key).await?;
+        let entries = document.root.get("sources").and_then(Node::entries).unwrap_or_default();
+        for (made, (key, node)) in model.sources.iter().zip(entries) {
+            let message = match self.source(&made.source).await {
+                Ok(source) => no_stream(made.stream.as_str(), &source),
+                Err(Error::Unknown { name, known, .. }) => {
+                    Some(no_source(&name, &known)).filter(|_| !meant(&name, &known).is_empty())
+                }
+                Err(Error::Faults(_)) => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(message) = message {
+                let fault = document.fault(node, &format!("sources.{}", key.text), message);
                 faults.push(Fault { line: key.line, column: key.column, ..fault });
             }
         }
@@ -215,20 +243,28 @@ impl<'d> Place<'d> {
     }
 }
 
+fn no_source(name: &str, known: &[String]) -> String {
+    let near = meant(name, known);
+    format!("there is no source `{name}`{near}; there are: {}", known.join(", "))
+}
+
+/// What is said of a stream that the manifest does not have.
+fn no_stream(name: &str, source: &LoadedSource) -> Option<String> {
+    let known: Vec<&str> = source.manifest.stream_names().collect();
+    if known.contains(&name) || source.manifest.makes_streams() {
+        return None;
+    }
+    let near = meant(name, &known);
+    Some(format!("there is no stream `{name}`{near}; there are: {}", known.join(", ")))
+}
+
 /// Streams that are listed but not in the manifest.
 fn streams(place: &Place<'_>, listed: &Streams, source: &LoadedSource, faults: &mut Vec<Fault>) {
     let Streams::Listed(list) = listed else { return };
-    if source.manifest.makes_streams() {
-        return;
-    }
-    let known: Vec<&str> = source.manifest.stream_names().collect();
     let items = place.node(&["streams"]).and_then(Node::items).unwrap_or_default();
     for (n, (stream, node)) in list.iter().zip(items).enumerate() {
-        if !known.contains(&stream.name.as_str()) {
-            let near = meant(stream.name.as_str(), &known);
+        if let Some(message) = no_stream(stream.name.as_str(), source) {
             let path = format!("{}.streams[{n}]", place.path);
-            let there = known.join(", ");
-            let message = format!("there is no stream `{}`{near}; there are: {there}", stream.name);
             faults.push(place.document.fault(node, &path, message));
         }
     }

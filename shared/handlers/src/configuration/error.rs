@@ -43,6 +43,8 @@ pub enum Thing {
     Source,
     /// A stream of a source.
     Stream,
+    /// A standard model.
+    Model,
     /// Any file.
     File,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Thing {
             Self::Connection => "connection",
             Self::Source => "source",
             Self::Stream => "stream",
+            Self::Model => "model",
             Self::File => "file",
         })
     }

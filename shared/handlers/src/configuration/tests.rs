@@ -247,3 +247,33 @@ async fn a_stream_whose_records_have_files_is_refused_where_it_is_pulled() {
     put(&store, "tenants/bluebird.yaml", &format!("{BLUEBIRD}    streams: [orders]\n")).await;
     assert_eq!(configuration.check().await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn a_model_names_streams_that_are_there() {
+    let model = "
+version: 1
+fields: {id: {type: string, required: true}}
+identity: [id]
+sources:
+  shop/orders: {fields: {id: id}}
+  shop/order: {fields: {id: id}}
+  shops/orders: {fields: {id: id}}
+  elsewhere/orders: {fields: {id: id}}
+";
+    let broken = "version: 0\nfields: {id: text}\nidentity: [ID]\nsources: {}\n";
+    let files =
+        [("sources/shop.yaml", SOURCE), ("models/order.yaml", model), ("models/b.yaml", broken)];
+    let (store, configuration) = folder(&files).await;
+    let faults = configuration.check().await.unwrap();
+    let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(said.join("\n"));
+    let name = "order".parse().unwrap();
+    assert_eq!(configuration.model(&name).await.unwrap().version, 1);
+    put(&store, "models/order.yaml", &model.replace("version: 1", "version: 2")).await;
+    assert_eq!(configuration.model(&name).await.unwrap().version, 2);
+    let unknown = configuration.model(&"oder".parse().unwrap()).await.unwrap_err();
+    assert_eq!(
+        unknown.to_string(),
+        "there is no model `oder`, did you mean `order`?; there are: b, order"
+    );
+}

@@ -104,14 +104,14 @@ fn finished<'a>(
     if how.none.iter().any(|none| *none == text) {
         return Ok(None);
     }
-    if let Some((_, to)) = how.map.iter().find(|(from, _)| *from == text) {
-        (text, whole) = (Cow::Owned(to.clone()), false);
-    }
     if let Some(split) = &how.split {
         let part = split.pattern.captures(&text).and_then(|found| found.get(split.group));
         let part = part.filter(|part| !part.is_empty()).map(|part| part.as_str().to_owned());
         let Some(part) = part else { return Ok(None) };
         (text, whole) = (Cow::Owned(part), false);
+    }
+    if let Some((_, to)) = how.map.iter().find(|(from, _)| *from == text) {
+        (text, whole) = (Cow::Owned(to.clone()), false);
     }
     let epoch = how.steps.iter().copied().find(|step| step.is_epoch());
     Ok(Some(Read { text, json, epoch, whole }))

@@ -12,7 +12,7 @@ const NAMES: &[&str] =
     &["type", "required", "enum", "pattern", "range", "description", "on_violation"];
 
 /// All fields, in the order of the file.
-pub(super) fn fields(d: &mut Decoder<'_>, at: &At<'_>, policy: OnViolation) -> Vec<Field> {
+pub(super) fn fields(d: &mut Decoder<'_>, at: &At<'_>, policy: Option<OnViolation>) -> Vec<Field> {
     let Some(entries) = at.node.entries() else {
         d.names(at, &[]);
         return Vec::new();
@@ -38,13 +38,18 @@ fn is_name(name: &str) -> bool {
 }
 
 /// A type alone, or a mapping.
-fn field(d: &mut Decoder<'_>, at: &At<'_>, name: &str, policy: OnViolation) -> Option<Field> {
+fn field(
+    d: &mut Decoder<'_>,
+    at: &At<'_>,
+    name: &str,
+    policy: Option<OnViolation>,
+) -> Option<Field> {
     let plain = |kind| Field {
         name: name.to_owned(),
         kind,
         required: false,
         description: None,
-        on_violation: policy,
+        on_violation: policy.unwrap_or(OnViolation::Null),
         limits: Limits::default(),
     };
     if at.node.entries().is_none() {
@@ -54,10 +59,9 @@ fn field(d: &mut Decoder<'_>, at: &At<'_>, name: &str, policy: OnViolation) -> O
     let kind: Kind = d.required(at, "type").and_then(|at| d.parsed(&at))?;
     let required = at.field("required").and_then(|at| d.truth(&at)).unwrap_or_default();
     let own = at.field("on_violation").and_then(|at| d.word(&at, POLICIES));
-    let policy = match (own, policy) {
-        (Some(own), _) => own,
-        (None, OnViolation::Null) if required => OnViolation::Quarantine,
-        (None, policy) => policy,
+    let policy = match own.or(policy) {
+        None | Some(OnViolation::Null) if required => OnViolation::Quarantine,
+        policy => policy.unwrap_or(OnViolation::Null),
     };
     if required && own == Some(OnViolation::Null) {
         d.fault(at, "a required field cannot become null; accepted: quarantine, fail");

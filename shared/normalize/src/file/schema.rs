@@ -9,13 +9,18 @@ use crate::kind::JSON_TYPES;
 /// The JSON Schema of a model file.
 pub fn schema() -> Schema {
     let policy = json!({"enum": ["quarantine", "null", "fail"]});
+    let names = json!({
+        "description": "The fields that identify a row; each must be required.",
+        "type": "array", "minItems": 1, "items": {"type": "string"}
+    });
     json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ModelFile",
         "description": "A standard model: its fields, and where each source keeps them.",
         "type": "object",
         "additionalProperties": false,
-        "required": ["version", "fields", "identity", "sources"],
+        "required": ["version", "fields", "sources"],
+        "anyOf": [{"required": ["identity"]}, {"required": ["key"]}],
         "properties": {
             "version": {
                 "description": "Rows that another version made are made anew.",
@@ -28,9 +33,10 @@ pub fn schema() -> Schema {
                 "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,62}$"},
                 "additionalProperties": field(&policy)
             },
+            "key": names,
             "identity": {
-                "description": "The fields that identify a row; each must be required.",
-                "type": "array", "minItems": 1, "items": {"type": "string"}
+                "description": "The fields that identify a row, or by what rows of several sources are known to be the same thing; then `key` names the fields.",
+                "anyOf": [names, {"type": "object"}]
             },
             "sources": {
                 "description": "What it is made from, as `<source>/<stream>`.",

@@ -52,8 +52,11 @@ fn one(
     let explode = at.field("explode").and_then(|at| exploded(d, &at));
     let zone = at.field("timezone").and_then(|at| d.timezone(&at));
     let zone = zone.and_then(|zone| jiff::tz::TimeZone::get(&zone).ok());
-    let mut builder =
-        Builder { plan: Plan::new(explode.as_ref()), zone, explodes: explode.is_some() };
+    let mut builder = Builder {
+        plan: Plan::new(explode.as_ref()),
+        zone,
+        explodes: at.field("explode").is_some(),
+    };
     let mapped = d.required(at, "fields")?;
     let columns = columns(d, &mapped, fields, &mut builder);
     if let Some(known) = at.field("known") {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::{Field, InputFrom, Reader};
+use super::{Field, InputFrom, Reader, Reasons};
 use crate::cell::Cell;
 use crate::convert::{Problem, Reading, compare, scalar};
 use crate::file::{Column, Input, Pick};
@@ -17,42 +17,47 @@ use crate::violation::{Rule, Violation, shape};
 const SHORT: usize = 16;
 
 impl Reader<'_> {
-    /// The value of a field, or the rule that it breaks.
+    /// The value of a field; nothing where it breaks a rule, which is noted.
     pub(super) fn cell<'r>(
         &mut self,
         text: &'r str,
         (field, column): (&Field, &Column),
         place: Option<u32>,
-    ) -> Result<Cell<'r>, Violation> {
+        reasons: &mut Reasons,
+    ) -> Cell<'r> {
+        let known = reasons.found;
         let cell = match field.kind {
-            Kind::Texts => self.texts(text, field, column)?,
+            Kind::Texts => self.texts(text, field, column, reasons),
             Kind::Json => self.json(text, column),
-            _ => self.scalar(text, field, column, place)?,
+            _ => self.scalar(text, (field, column), place, reasons),
         };
-        if !cell.is_null() || !field.required {
-            return Ok(cell);
+        if cell.is_null() && field.required && reasons.found == known {
+            let paths: Vec<&str> = column.inputs.iter().map(|input| input.path.as_str()).collect();
+            let violation = Violation {
+                path: paths.join(", "),
+                field: Some(field.name.clone()),
+                rule: Rule::Required,
+                found: self.absence(column).to_owned(),
+                accepted: field.kind.to_string(),
+            };
+            reasons.add(field, violation);
         }
-        let paths: Vec<&str> = column.inputs.iter().map(|input| input.path.as_str()).collect();
-        Err(Violation {
-            path: paths.join(", "),
-            field: Some(field.name.clone()),
-            rule: Rule::Required,
-            found: self.absence(column).to_owned(),
-            accepted: field.kind.to_string(),
-        })
+        cell
     }
 
     fn scalar<'r>(
         &mut self,
         text: &'r str,
-        field: &Field,
-        column: &Column,
+        (field, column): (&Field, &Column),
         place: Option<u32>,
-    ) -> Result<Cell<'r>, Violation> {
+        reasons: &mut Reasons,
+    ) -> Cell<'r> {
         let mut best = Best { pick: column.pick, found: None };
         for input in &column.inputs {
             match &input.from {
-                InputFrom::Slot(slot) => self.values(text, field, (input, *slot), &mut best)?,
+                InputFrom::Slot(slot) => {
+                    self.values(text, (field, input, *slot), &mut best, reasons);
+                }
                 InputFrom::Constant(cell) => best.offer(cell.clone(), None),
                 InputFrom::Place => {
                     best.offer(Cell::Integer(i64::from(place.unwrap_or(1))), None);
@@ -62,21 +67,21 @@ impl Reader<'_> {
                 break;
             }
         }
-        let Some((cell, number)) = best.found else { return Ok(Cell::Null) };
+        let Some((cell, number)) = best.found else { return Cell::Null };
         if let Some(number) = number {
             self.take(number);
         }
-        Ok(cell)
+        cell
     }
 
     /// Offers the values of one place.
     fn values<'r>(
         &mut self,
         text: &'r str,
-        field: &Field,
-        (input, slot): (&Input, usize),
+        (field, input, slot): (&Field, &Input, usize),
         best: &mut Best<'r>,
-    ) -> Result<(), Violation> {
+        reasons: &mut Reasons,
+    ) {
         let mut at = 0;
         while let Some(number) = self.number(slot, at).filter(|_| !best.is_settled()) {
             at += 1;
@@ -85,12 +90,12 @@ impl Reader<'_> {
                 self.take(number);
                 continue;
             }
-            let Reading { cell, whole } = read(field, field.kind, input, token)?;
-            if !cell.is_null() {
-                best.offer(cell, whole.then_some(number));
+            match read(field, field.kind, input, token) {
+                Ok(Reading { cell, .. }) if cell.is_null() => {}
+                Ok(Reading { cell, whole }) => best.offer(cell, whole.then_some(number)),
+                Err(violation) => reasons.add(field, violation),
             }
         }
-        Ok(())
     }
 
     /// All values of all places, none twice.
@@ -99,7 +104,8 @@ impl Reader<'_> {
         text: &'r str,
         field: &Field,
         column: &Column,
-    ) -> Result<Cell<'r>, Violation> {
+        reasons: &mut Reasons,
+    ) -> Cell<'r> {
         let mut found = Found::default();
         for input in &column.inputs {
             let slot = match &input.from {
@@ -121,13 +127,13 @@ impl Reader<'_> {
                     JsonType::Array => serde_json::from_str(token).unwrap_or_default(),
                     _ => serde_json::from_str(token).map(|one| vec![one]).unwrap_or_default(),
                 };
-                if items_into(field, input, &items, &mut found)? {
+                if items_into(field, input, &items, (&mut found, &mut *reasons)) {
                     self.take(number);
                 }
             }
         }
         let none = found.list.is_empty();
-        Ok(if none { Cell::Null } else { Cell::Texts(found.list) })
+        if none { Cell::Null } else { Cell::Texts(found.list) }
     }
 
     /// The value at the first place that has one; where a path leads through lists, a list of all
@@ -226,17 +232,23 @@ fn items_into<'r>(
     field: &Field,
     input: &Input,
     items: &[&'r RawValue],
-    found: &mut Found<'r>,
-) -> Result<bool, Violation> {
+    (found, reasons): (&mut Found<'r>, &mut Reasons),
+) -> bool {
     let mut all = true;
     for item in items.iter().filter(|item| item.get() != "null") {
-        let Reading { cell, whole } = read(field, Kind::Texts, input, item.get())?;
-        all &= whole;
-        if let Cell::Text(text) = cell {
-            found.add(text);
+        match read(field, Kind::Texts, input, item.get()) {
+            Ok(Reading { cell: Cell::Text(text), whole }) => {
+                found.add(text);
+                all &= whole;
+            }
+            Ok(_) => all = false,
+            Err(violation) => {
+                reasons.add(field, violation);
+                all = false;
+            }
         }
     }
-    Ok(all)
+    all
 }
 
 /// Reads one value and holds it against what the field takes.
