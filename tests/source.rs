@@ -91,6 +91,35 @@ fn a_fault_of_the_manifest_is_told_in_the_protocol_and_on_stderr() {
 }
 
 #[test]
+fn a_configuration_that_the_manifest_does_not_describe_is_told_before_any_call() {
+    let folder = folder("described");
+    let described = "connection_specification: {type: object, required: [token], properties: \
+                     {token: {type: string}, limit: {type: integer}}}";
+    let manifest = MANIFEST.replace("connection_specification: {type: object}", described);
+    fs::write(folder.join("shop.yaml"), manifest).unwrap();
+    for (config, told) in [
+        (r#"{"limit": 5}"#, "Config validation error: 'token' is a required property"),
+        (
+            r#"{"token": "t", "limit": "s3cret"}"#,
+            "Config validation error: `limit` is not of type integer",
+        ),
+    ] {
+        fs::write(folder.join("config.json"), config).unwrap();
+        let output = ask(&folder, "check", &[]);
+        let expected = json!({"status": "FAILED", "message": told});
+        assert_eq!(messages(&output)[0]["connectionStatus"], expected, "{output:?}");
+        for verb in ["discover", "read"] {
+            let output = ask(&folder, verb, &[]);
+            let error = &messages(&output)[0]["trace"]["error"];
+            assert_eq!(error, &json!({"message": told, "failure_type": "config_error"}));
+            assert_eq!(output.status.code(), Some(2));
+        }
+        let output = ask(&folder, "discover", &["--any-config"]);
+        assert_eq!(messages(&output)[0]["type"], "CATALOG", "{output:?}");
+    }
+}
+
+#[test]
 fn a_state_that_cannot_be_read_is_told_before_any_call() {
     let folder = folder("state");
     fs::write(folder.join("state.json"), r#"[{"type": "LEGACY", "data": {"orders": {}}}]"#)

@@ -12,6 +12,7 @@ use request::value::{Dict, Key, Value};
 use serde_json::Value as Json;
 
 use crate::dpath::Path;
+use crate::error::Error;
 use crate::part::{BuildError, Part};
 use crate::transformation::Added;
 use schema::Schema;
@@ -106,6 +107,24 @@ impl Rules {
         let config = Value::from(config);
         self.validations.iter().try_for_each(|validation| validation.check(&config, now))
     }
+}
+
+/// The settings that are no part of what a manifest describes.
+const INTERNAL: [&str; 2] = ["_limit", "_page_size"];
+
+/// Refuses a configuration in its last form that `connection_specification` does not describe.
+pub(crate) fn described(spec: &Json, config: &Json) -> Result<(), Error> {
+    let Some(schema) = spec.get("connection_specification").filter(|s| !s.is_null()) else {
+        return Ok(());
+    };
+    let refused = |message| Error::Described { message };
+    let schema = Schema::of_configuration(schema);
+    let schema = schema.map_err(|reason| refused(format!("connection_specification: {reason}")))?;
+    let mut config = config.clone();
+    if let Some(fields) = config.as_object_mut() {
+        fields.retain(|name, _| !INTERNAL.contains(&name.as_str()));
+    }
+    schema.lacks(&config).map_err(refused)
 }
 
 fn run(steps: &[Step], config: &mut Value, now: Timestamp) -> Result<(), BuildError> {

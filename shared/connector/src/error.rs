@@ -57,6 +57,12 @@ pub enum Error {
         #[source]
         source: BuildError,
     },
+    /// The configuration is not as the manifest's `connection_specification` describes it.
+    #[error("Config validation error: {message}")]
+    Described {
+        /// What it lacks.
+        message: String,
+    },
     /// A component cannot be made with this configuration.
     #[error("stream `{stream}`: {source}")]
     Stream {
@@ -210,6 +216,7 @@ impl Error {
         match self {
             Self::Manifest(_)
             | Self::Config { .. }
+            | Self::Described { .. }
             | Self::Overlay { .. }
             | Self::NoStream { .. }
             | Self::Stream { .. }
@@ -241,6 +248,7 @@ impl Classify for Error {
         match self {
             Self::Manifest(_)
             | Self::Config { .. }
+            | Self::Described { .. }
             | Self::Overlay { .. }
             | Self::NoStream { .. }
             | Self::Stream { .. }

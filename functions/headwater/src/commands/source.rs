@@ -69,6 +69,10 @@ pub(crate) struct Opened {
     /// Longest wait between two attempts of one call, such as 30s.
     #[arg(long, value_parser = parse_duration)]
     max_backoff: Option<Duration>,
+
+    /// Takes a configuration that is not as the manifest's `connection_specification` has it.
+    #[arg(long)]
+    any_config: bool,
 }
 
 /// What to read.
@@ -186,7 +190,11 @@ impl Opened {
         };
         let (now, clock) = (runtime.now, Arc::clone(&runtime.clock));
         let announced = Announced::start((&manifest, &value), now, out.clone(), clock);
-        let announced = announced.map_err(|error| Failure::Input(error.to_string()))?;
+        let unusable = |error: connector::Error| Failure::Input(error.to_string());
+        let announced = announced.map_err(unusable)?;
+        if !self.any_config {
+            manifest.describes(&value, now).map_err(unusable)?;
+        }
         let hosting = Hosting { grants: Some(Arc::new(announced)), catalog, ..Hosting::default() };
         let source = Connector::hosted(&manifest, &overlay, &value, (runtime, hosting)).await;
         source.map_err(unopened)

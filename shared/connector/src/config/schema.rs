@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use boon::{Compiler, Format, SchemaIndex, Schemas, UrlLoader, ValidationError};
+use boon::{Compiler, Draft, ErrorKind, Format, SchemaIndex, Schemas, UrlLoader, ValidationError};
+use regex::Regex;
 use serde_json::Value as Json;
 
 /// A compiled schema.
@@ -70,6 +71,20 @@ impl Schema {
         Ok(Self { schemas, index })
     }
 
+    /// Compiles the schema of a configuration. Patterns that only Python knows are left out: what
+    /// they would refuse is let through.
+    pub(super) fn of_configuration(schema: &Json) -> Result<Self, String> {
+        let mut schema = schema.clone();
+        soften(&mut schema);
+        Self::compile(&schema)
+    }
+
+    /// What a configuration lacks, in the reference's words; it names settings and what is
+    /// accepted, never values: they may be secrets.
+    pub(super) fn lacks(&self, config: &Json) -> Result<(), String> {
+        self.schemas.validate(config, self.index).map_err(|error| lacking(&error))
+    }
+
     /// Whether a value adheres to it; a text counts as the JSON in it. The message names places,
     /// never values: they may be secrets.
     pub(super) fn check(&self, value: &Json) -> Result<(), String> {
@@ -96,6 +111,58 @@ fn said(error: &ValidationError<'_, '_>) -> String {
     let rule = leaf.schema_url.rsplit_once('#').map_or("", |(_, rule)| rule);
     let place = if place.is_empty() { String::new() } else { format!(" at `{place}`") };
     format!("does not adhere to its schema{place}: see `{rule}` of `base_schema`")
+}
+
+/// The first cause that has no further one, alternatives apart: none of them need be meant.
+fn lacking(error: &ValidationError<'_, '_>) -> String {
+    let mut leaf = error;
+    while let Some(cause) = leaf.causes.first()
+        && !matches!(leaf.kind, ErrorKind::AnyOf | ErrorKind::OneOf(_))
+    {
+        leaf = cause;
+    }
+    let place = leaf.instance_location.to_string();
+    let place = place.trim_start_matches('/').replace('/', ".");
+    let what = match &leaf.kind {
+        ErrorKind::Required { want } => format!("'{}' is a required property", want.join("', '")),
+        ErrorKind::AdditionalProperties { got } => {
+            format!("additional properties are not allowed: '{}'", got.join("', '"))
+        }
+        ErrorKind::Type { want, .. } => {
+            let types: Vec<String> = want.iter().map(|kind| kind.to_string()).collect();
+            format!("is not of type {}", types.join(" or "))
+        }
+        ErrorKind::Enum { want } => format!("is not one of {}", Json::from((*want).clone())),
+        ErrorKind::Const { want } => format!("is not {want}"),
+        ErrorKind::Pattern { want, .. } => format!("does not match '{want}'"),
+        ErrorKind::AnyOf | ErrorKind::OneOf(None) => "fits none of the alternatives".to_owned(),
+        ErrorKind::OneOf(Some(_)) => "fits more than one of the alternatives".to_owned(),
+        // The library's own words would quote the value.
+        _ => "does not adhere to its schema".to_owned(),
+    };
+    if place.is_empty() { what } else { format!("`{place}` {what}") }
+}
+
+/// Takes out what the reference knows or passes over, and nothing here does: dialects of other
+/// names, and patterns of Python alone.
+fn soften(schema: &mut Json) {
+    match schema {
+        Json::Object(fields) => {
+            let unknown =
+                |value: &Json| value.as_str().is_some_and(|url| Draft::from_url(url).is_none());
+            if fields.get("$schema").is_some_and(unknown) {
+                fields.remove("$schema");
+            }
+            let foreign =
+                |value: &Json| value.as_str().is_some_and(|text| Regex::new(text).is_err());
+            if fields.get("pattern").is_some_and(foreign) {
+                fields.remove("pattern");
+            }
+            fields.values_mut().for_each(soften);
+        }
+        Json::Array(items) => items.iter_mut().for_each(soften),
+        _ => {}
+    }
 }
 
 /// Takes out what the manifest's reader noted.

@@ -50,3 +50,60 @@ fn a_schema_that_is_none_is_refused() {
         assert!(error.contains("base_schema: not a JSON Schema"), "{error}");
     }
 }
+
+fn described_by(schema: &Json, config: &Json) -> Option<String> {
+    let spec = json!({"connection_specification": schema});
+    described(&spec, config).err().map(|error| error.to_string())
+}
+
+#[test]
+fn what_a_configuration_lacks_is_told_without_its_values() {
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "required": ["token"],
+        "additionalProperties": false,
+        "properties": {
+            "token": {"type": "string", "airbyte_secret": true, "pattern": "^[a-z]+$"},
+            "limit": {"type": ["integer", "null"], "maximum": 9, "default": 3},
+            "where": {"enum": ["eu", "us"]},
+            "login": {"oneOf": [
+                {"properties": {"kind": {"const": "a"}}, "required": ["kind"]},
+                {"properties": {"kind": {"const": "b"}}, "required": ["kind"]},
+            ]},
+        },
+    });
+    let with = |name: &str, value: Json| {
+        let mut config = json!({"token": "t"});
+        config[name] = value;
+        described_by(&schema, &config).unwrap()
+    };
+    assert_eq!(described_by(&schema, &json!({"token": "t", "_limit": 3, "limit": null})), None);
+    assert_eq!(
+        described_by(&schema, &json!({})).unwrap(),
+        "Config validation error: 'token' is a required property"
+    );
+    for (name, value, told) in [
+        ("token", json!("S3CRET"), "`token` does not match '^[a-z]+$'"),
+        ("limit", json!("S3CRET"), "`limit` is not of type null or integer"),
+        ("limit", json!(77), "`limit` does not adhere to its schema"),
+        ("where", json!("S3CRET"), r#"`where` is not one of ["eu","us"]"#),
+        ("login", json!({"kind": "S3CRET"}), "`login` fits none of the alternatives"),
+        ("other", json!("S3CRET"), "additional properties are not allowed: 'other'"),
+    ] {
+        let found = with(name, value);
+        assert!(found.ends_with(told) && !found.contains("S3CRET"), "{found}");
+    }
+}
+
+#[test]
+fn what_only_python_can_check_is_let_through() {
+    let schema = json!({
+        "$schema": "http://example.com/dialect",
+        "properties": {"host": {"type": "string", "pattern": "^(?!https)"}, "pattern": {"type": "string"}},
+    });
+    assert_eq!(described_by(&schema, &json!({"host": "https", "pattern": "("})), None);
+    assert!(described_by(&schema, &json!({"pattern": 1})).is_some());
+    assert!(described_by(&json!({"type": "objekt"}), &json!({})).is_some());
+    assert_eq!(described_by(&Json::Null, &json!({})), None);
+}

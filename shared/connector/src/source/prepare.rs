@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{Rates, Runtime};
 use crate::api_budget::{self, ApiBudget, Paced};
-use crate::config::{Normalized, Rules};
+use crate::config::{self, Normalized, Rules};
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::part::BuildError;
@@ -20,6 +20,12 @@ impl Manifest {
     pub fn normalized(&self, config: &Json, now: Timestamp) -> Result<Normalized, Error> {
         let rules = Rules::build(&self.spec_component());
         rules.and_then(|rules| rules.apply(config, now)).map_err(fault)
+    }
+
+    /// Refuses a configuration that `connection_specification` does not describe once it has its
+    /// last form, as the reference's commands do before anything else.
+    pub fn describes(&self, config: &Json, now: Timestamp) -> Result<(), Error> {
+        config::described(&self.spec(), &self.normalized(config, now)?.config)
     }
 
     /// The call rates that it states under a configuration, if any.
