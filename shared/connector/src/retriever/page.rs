@@ -1,21 +1,24 @@
 //! What a page's body holds: its records, on the raw path or the value path.
 
+mod place;
+
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use model::{Classify, CursorValue, Retry};
+use model::{Classify, Retry};
 use request::decoder::{DecodeError, Decoder, Encoded, Paging};
 use request::interpolation::{Context, EvalError};
-use request::value::{Number, Selection, Style, Value};
+use request::value::{Selection, Style, Value};
 
 use super::fetch::Answer;
 use super::{Record, Span, headers};
-use crate::cursor::{CountCursor, Cursor, CursorError, Moment};
+use crate::cursor::Cursor;
 use crate::error::{At, Error};
 use crate::paginator::Seen;
 use crate::record_selector::Extracted;
-use crate::record_selector::raw::{RawCursor, RawError, RawPage, Reader};
+use crate::record_selector::raw::{RawError, RawPage, Reader};
 use crate::stream::Core;
+use place::Place;
 
 /// The records of a page, and what its successor depends on.
 #[derive(Default)]
@@ -342,57 +345,6 @@ const EXPANSION: u64 = 8;
 
 fn is_blank(body: &Bytes) -> bool {
     body.iter().all(u8::is_ascii_whitespace)
-}
-
-/// What a record says of its place in the stream's order.
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    Nowhere,
-    At(Moment),
-    Count(i128),
-}
-
-impl Place {
-    fn of_raw(cursor: Option<&Cursor>, raw: &RawCursor) -> Result<Self, RawError> {
-        let at = |moment: Option<Moment>| moment.map_or(Self::Nowhere, Self::At);
-        Ok(match (cursor, raw) {
-            (None, _) | (_, RawCursor::Absent) => Self::Nowhere,
-            (Some(Cursor::Datetime(cursor)), RawCursor::Text(text)) => at(cursor.parse_text(text)),
-            (Some(Cursor::Datetime(cursor)), RawCursor::Number(token)) => {
-                let number = Number::from_token(token).map(Value::Number);
-                at(number.and_then(|number| cursor.parse(&number)))
-            }
-            (Some(Cursor::Count(_)), RawCursor::Number(token)) => {
-                Self::Count(CountCursor::parse_token(token).ok_or(RawError::Shape)?)
-            }
-            (Some(Cursor::Count(_)), RawCursor::Text(_)) => return Err(RawError::Shape),
-        })
-    }
-
-    fn of_value(cursor: Option<&Cursor>, record: &Value) -> Result<Self, CursorError> {
-        let Some(cursor) = cursor else { return Ok(Self::Nowhere) };
-        let Some(value) = record.get(cursor.field()) else { return Ok(Self::Nowhere) };
-        Ok(match cursor {
-            Cursor::Datetime(cursor) => cursor.parse(value).map_or(Self::Nowhere, Self::At),
-            Cursor::Count(_) => CountCursor::parse(value)?.map_or(Self::Nowhere, Self::Count),
-        })
-    }
-
-    fn moment(self) -> Option<Moment> {
-        match self {
-            Self::At(moment) => Some(moment),
-            Self::Nowhere | Self::Count(_) => None,
-        }
-    }
-
-    fn of_record(self, raw: Bytes) -> Record {
-        let cursor = match self {
-            Self::Nowhere => None,
-            Self::At(moment) => Some(CursorValue::Instant(moment.at())),
-            Self::Count(count) => Some(CursorValue::Integer(count)),
-        };
-        Record { raw, cursor, moment: self.moment() }
-    }
 }
 
 pub(super) fn undecoded(at: &At, error: &DecodeError) -> Error {

@@ -1,5 +1,6 @@
 //! OAuth 2.0: tokens by refresh token, client credentials and other grants.
 
+mod answer;
 mod updater;
 
 use std::sync::Arc;
@@ -11,17 +12,16 @@ use ports::{Method, Request};
 use super::caller::{Caller, Held, Kept, in_seconds};
 use super::jwt::Jwt;
 use crate::component::Component;
-use crate::datetime::{Format, isoparse};
+use crate::datetime::Format;
 use crate::error::Error;
 use crate::interpolation::{Context, InterpolatedMapping, InterpolatedString, Types};
 use crate::requester::{form_text, origin, without_query};
 use crate::value::{Dict, Value};
+use answer::{instant, search, seconds};
 use updater::{Updater, within};
 
 /// Seconds that a token is taken to be good when the answer does not say.
 const DEFAULT_LIFETIME: i64 = 3_600;
-/// Deepest level of an answer that is searched for a token.
-const MAX_DEPTH: usize = 5;
 
 /// An `OAuthAuthenticator`.
 #[derive(Debug)]
@@ -380,39 +380,4 @@ impl OAuth {
 
 fn component_default(component: &Component, default: &str) -> Option<InterpolatedString> {
     InterpolatedString::new(default, component.parameters()).ok()
-}
-
-/// A field at any depth of an answer, the shallowest first along each branch.
-fn search(answer: &Value, name: &str, depth: usize) -> Option<Value> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    if let Some(found) = answer.get(name) {
-        return Some(found.clone());
-    }
-    match answer {
-        Value::Dict(dict) => dict.values().find_map(|inner| search(inner, name, depth + 1)),
-        Value::List(items) => items.iter().find_map(|inner| search(inner, name, depth + 1)),
-        _ => None,
-    }
-}
-
-/// An instant by a format, as ISO 8601, or in seconds since the epoch.
-fn instant(text: &str, format: Option<&Format>) -> Option<Timestamp> {
-    let by_format = format.and_then(|format| format.parse_text(text).ok());
-    let found = by_format
-        .or_else(|| isoparse(text).ok())
-        .or_else(|| Format::new("%s").parse_text(text).ok())?;
-    found.instant().ok()
-}
-
-/// A number of seconds, or a text of one.
-fn seconds(value: &Value) -> Option<i64> {
-    let float: f64 = match value {
-        Value::Str(text) => text.trim().parse().ok()?,
-        other => other.as_f64()?,
-    };
-    #[expect(clippy::cast_possible_truncation, reason = "saturates far beyond any lifetime")]
-    let whole = float.trunc() as i64;
-    float.is_finite().then_some(whole)
 }

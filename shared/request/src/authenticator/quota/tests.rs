@@ -1,3 +1,5 @@
+use jiff::Timestamp;
+
 use super::state::Told;
 use super::*;
 
