@@ -270,8 +270,10 @@ fn every_view_equals_the_providers_truth_and_still_does_after_the_provider_chang
         );
     }
     assert_ne!(sum(&first, "expected"), sum(&second, "expected"), "the provider changed nothing");
-    let count = "select count(*) n from rutter_orders where _tenant = 'fern'";
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
+    let gaps = headwater(&folder, &["runs", "--gaps", "--json", "--folder", config]);
+    assert_eq!(text(&gaps.stdout), "", "nothing is missing, and nothing is suspected to be");
+    let count = "select count(*) n from rutter_orders where _tenant = 'fern'";
     let rows = headwater(&folder, &["query", "--json", "--folder", config, count]);
     assert!(text(&rows.stdout).starts_with("{\"n\":3"), "{}", text(&rows.stdout));
 }

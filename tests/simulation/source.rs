@@ -9,8 +9,8 @@ use futures_util::stream::{self, BoxStream};
 use handlers::configuration::Configuration;
 use handlers::job::Target;
 use handlers::pull::{
-    Described, Pages, Place, Placing, Pull, PullError, PullPage, PullPartition, PullRecord,
-    PullSlice, Sources, Timetable,
+    Described, Evidence, Pages, Place, Placing, Pull, PullError, PullPage, PullPartition,
+    PullRecord, PullSlice, Sources, Timetable,
 };
 use lake::Mode;
 use model::config::{Compression, Every, Settings};
@@ -246,7 +246,7 @@ impl Pages for SimPages {
         Ok(Some(PullPage {
             number: place.get("page").and_then(Value::as_u64).unwrap_or_default(),
             request_start,
-            full: records.len() == self.page,
+            evidence: Evidence { found: records.len() as u64, ..Evidence::default() },
             records,
             this: Place { placing, detail: place },
             next,

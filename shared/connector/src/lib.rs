@@ -33,7 +33,7 @@ pub use file_uploader::FilePath;
 pub use manifest::Manifest;
 pub use outline::Outline;
 pub use part::BuildError;
-pub use retriever::{Page, PageReader, Record};
+pub use retriever::{Evidence, Page, PageReader, Record};
 pub use slice::{Partition, Position, PositionKind, Slice};
 pub use source::{Hosting, Limits, Rates, Runtime, Source};
 pub use stream::{Stream, Tier};

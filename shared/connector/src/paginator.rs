@@ -168,6 +168,36 @@ impl Paginator {
         reads("last_page_size") && !reads("page_size")
     }
 
+    /// Whether a record, not the source, may say that the walk ends.
+    pub(crate) fn stops_by_record(&self) -> bool {
+        let Strategy::Cursor { stop: Some(stop), .. } = &self.strategy else { return false };
+        stop.template().is_some_and(|t| t.reads().of("last_record").is_some())
+    }
+
+    /// Whether the next page is asked for by one field of the last record and nothing else.
+    pub(crate) fn goes_by(&self, field: &str) -> bool {
+        let Strategy::Cursor { value, .. } = &self.strategy else { return false };
+        let reads = value.template().reads();
+        let Some(Selection::Fields(fields)) = reads.of("last_record") else { return false };
+        let alone = !["response", "headers"].iter().any(|name| reads.of(name).is_some());
+        alone && fields.len() == 1 && fields.get(field) == Some(&Selection::All)
+    }
+
+    /// The token of the page behind the last one, for walks that count. Behind a first page that
+    /// may be shorter than it should be, what the source gives stands at its own length.
+    pub(crate) fn beyond(&self, (token, found): (&Value, u64), size: Option<u64>) -> Option<Value> {
+        let next = match &self.strategy {
+            Strategy::Offset { .. } => {
+                let start = token.as_i64().unwrap_or_default();
+                let length = if start == 0 { found } else { self.full(size)? };
+                start.checked_add(i64::try_from(length).ok()?)?
+            }
+            Strategy::Page { first, .. } => token.as_i64().unwrap_or(*first).checked_add(1)?,
+            Strategy::None | Strategy::Cursor { .. } => return None,
+        };
+        Some(Value::from(next))
+    }
+
     /// What the request of a page carries.
     pub(crate) fn inject(&self, token: &Value, asked: Option<u64>, options: &mut Options) {
         if let TokenPlace::Option(option) = &self.token_place

@@ -1,6 +1,7 @@
 //! `SimpleRetriever`: the pages of a slice, one after the other.
 
 mod cache;
+mod evidence;
 mod fetch;
 mod headers;
 pub(crate) mod job;
@@ -21,6 +22,8 @@ use crate::cursor::Moment;
 use crate::part::Part;
 use crate::slice::Position;
 pub(crate) use cache::Cache;
+pub use evidence::Evidence;
+pub(crate) use evidence::telling;
 pub(crate) use fetch::Fetcher;
 pub(crate) use job::{Job, Slots};
 pub(crate) use properties::QueryProperties;
@@ -52,8 +55,8 @@ pub struct Page {
     pub this: Position,
     /// The place of the page after it; none at the end of the slice.
     pub next: Option<Position>,
-    /// Whether it holds as many records as a page can.
-    pub full: bool,
+    /// What it says of the walk's completeness.
+    pub evidence: Evidence,
     /// Size of its body.
     pub bytes: u64,
     /// Whether it is no page at all: the source is still at work on them.

@@ -22,6 +22,7 @@ use crate::partition_router::{Router, slice_value};
 use crate::record_selector::Selector;
 use crate::retriever::{
     Fetcher, Job, PageReader, PageSizeReduction, QueryProperties, Reset, Span, Splitting, job,
+    telling,
 };
 use crate::run::{Event, PartitionWalk, StreamRun};
 use crate::schema::{self, Schema};
@@ -58,8 +59,8 @@ pub(crate) struct Core {
     pub(crate) job: Option<Box<Job>>,
     /// What fetches the files of its records.
     pub(crate) files: Option<Box<FileUploader>>,
-    /// Parts of a body that the paginator reads.
-    pub(crate) response_reads: Option<Selection>,
+    /// Parts of a body that the paginator reads, and those that tell of the walk.
+    pub(crate) response_reads: Selection,
     /// Slice and partition options go with the first page only.
     pub(crate) first_page_options_only: bool,
     /// What turns old states into those of today.
@@ -127,10 +128,8 @@ impl Core {
             Some(_) => ("download_requester", "download_paginator"),
             None => ("requester", "paginator"),
         };
-        let paginator = match retriever.child(paginator) {
-            Some(paginator) => Paginator::build(&paginator, &context)?,
-            None => Paginator::none(),
-        };
+        let paginator = retriever.child(paginator).map(|part| Paginator::build(&part, &context));
+        let paginator = paginator.transpose()?.unwrap_or_else(Paginator::none);
         let datetime = cursor.as_ref().and_then(Cursor::datetime);
         let client_side = job.is_none() && datetime.is_some_and(|cursor| cursor.client_side);
         let selector = retriever.needed("record_selector")?;
@@ -141,6 +140,7 @@ impl Core {
         fits(&decoder, &paginator, &extractor).map_err(|message| retriever.fault(message))?;
         let requester = retriever.needed(requester)?;
         let reads_lazily = reads_lazily(router.as_ref(), &retriever, sync.as_ref())?;
+        let selector = Selector::build(part, &selector, extractor, client_side, &context)?;
         Ok(Self {
             files: FileUploader::build(part, name.as_str(), shared)?.map(Box::new),
             router,
@@ -152,11 +152,11 @@ impl Core {
             reset: Reset::build(&retriever, cursor.as_ref())?,
             fetcher: Fetcher::build(&requester, shared, shared.is_parent(name.as_str()))?,
             job: job.map(Box::new),
-            selector: Selector::build(part, &selector, extractor, client_side, &context)?,
+            response_reads: response_reads(&paginator, &selector),
+            selector,
             decoder,
             schema: Schema::build(part, shared)?,
             delegated: None,
-            response_reads: paginator.reads("response"),
             paginator,
             first_page_options_only: retriever
                 .flag("ignore_stream_slicer_parameters_on_paginated_requests")?,
@@ -224,6 +224,11 @@ impl Core {
         cursor.is_some_and(|cursor| cursor.client_side || cursor.data_feed)
     }
 
+    /// Whether the next page is asked for by the cursor value of the last record alone.
+    pub(crate) fn pages_by_cursor(&self) -> bool {
+        self.cursor.as_ref().is_some_and(|cursor| self.paginator.goes_by(cursor.field()))
+    }
+
     /// Whether pages come newest first, so that known records end the walk.
     pub(crate) fn is_feed(&self) -> bool {
         let cursor = self.datetime().filter(|_| self.job.is_none());
@@ -250,6 +255,14 @@ impl Core {
     pub(crate) fn state_error(&self, error: &crate::cursor::CursorError) -> Error {
         Error::State { stream: self.name.to_string(), message: error.to_string() }
     }
+}
+
+/// What of a body is read beside its records: by the paginator, and to tell whether there is more.
+fn response_reads(paginator: &Paginator, selector: &Selector) -> Selection {
+    let records = selector.raw_path().and_then(|path| path.first());
+    let mut reads = paginator.reads("response").unwrap_or_else(Selection::nothing);
+    reads.merge(&telling(records.map(String::as_str)));
+    reads
 }
 
 /// A stream of a source.

@@ -6,6 +6,7 @@ mod feed;
 mod gone;
 mod land;
 mod publish;
+mod signs;
 mod slice;
 mod watch;
 mod work;

@@ -130,8 +130,25 @@ pub struct PullPage {
     pub this: Place,
     /// The request of the page after it; none at the end.
     pub next: Option<Place>,
-    /// Whether it holds as many records as a page can.
-    pub full: bool,
+    /// What it says of the walk's completeness.
+    pub evidence: Evidence,
+}
+
+/// What a page says of the walk that it belongs to, beside its records.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evidence {
+    /// Records that the page held, filtered ones among them.
+    pub found: u64,
+    /// Records that a page can hold, where that is known.
+    pub limit: Option<u64>,
+    /// Whether the page after it is asked for by the cursor value of its last record alone.
+    pub by_cursor: bool,
+    /// Whether the source says that there is more; on first and last pages.
+    pub more: Option<bool>,
+    /// How many records the source says that there are; on first and last pages.
+    pub total: Option<u64>,
+    /// On the last page of a walk that counts pages or records: the place behind the end.
+    pub beyond: Option<Place>,
 }
 
 /// Reads a slice page by page; retries and waits are inside.

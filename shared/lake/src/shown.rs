@@ -43,8 +43,10 @@ struct Version {
 pub enum Compared {
     /// The view shows this very record; its key, and the record's digest.
     Same(RowKey, RecordsDigest),
-    /// The view shows another one, none, or the record has no key.
+    /// The view shows another one, hides it, or the record has no key.
     Other,
+    /// No version of it has been added.
+    New,
 }
 
 impl Shown {
@@ -107,8 +109,11 @@ impl Shown {
         let Some(key) = key else { return Compared::Other };
         let mut record = RecordsDigest::default();
         record.add(scratch);
-        let shown = self.rows.get(&key.digest()).and_then(Life::shows);
-        if shown == Some(record) { Compared::Same(key, record) } else { Compared::Other }
+        match self.rows.get(&key.digest()) {
+            None => Compared::New,
+            Some(life) if life.shows() == Some(record) => Compared::Same(key, record),
+            Some(_) => Compared::Other,
+        }
     }
 }
 

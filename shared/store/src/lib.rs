@@ -10,6 +10,7 @@ pub mod budget;
 pub mod cluster;
 mod due;
 mod error;
+mod gap;
 mod grant;
 mod head;
 mod hold;
@@ -26,13 +27,14 @@ mod work;
 
 pub use due::Claim;
 pub use error::{Refusal, StoreError};
+pub use gap::{PossibleGap, Sign};
 pub use grant::{GrantClaim, GrantKey, GrantTokens};
 pub use head::{Generation, Generations, Head, Lease, Walk};
 pub use hold::{Hold, Leave};
 pub use key::{Listed, SliceId, StreamKey};
 pub use plan::{
-    Attempt, Check, DoneSlice, OpenSlice, Part, Partition, Plan, Purpose, Saved, Sofar,
-    partition_digest,
+    Attempt, Check, DoneSlice, Edge, Known, OpenSlice, Part, Partition, Plan, Purpose, Saved,
+    Sofar, partition_digest,
 };
 pub use publish::Unpublished;
 pub use repository::{Store, Timing};

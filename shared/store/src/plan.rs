@@ -98,6 +98,9 @@ pub struct Sofar {
     /// Greatest cursor in them that was not ahead of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<CursorValue>,
+    /// Rows at that cursor.
+    #[serde(default)]
+    pub at_cursor: u64,
     /// Digest over the records of them, metadata aside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
@@ -122,9 +125,43 @@ pub struct OpenSlice {
     /// Its window, when it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
+    /// What earlier runs know of its rows.
+    #[serde(default, skip_serializing_if = "Known::is_empty")]
+    pub known: Known,
     /// What it has so far.
     #[serde(default)]
     pub sofar: Sofar,
+}
+
+/// What earlier runs know of a slice's rows, which a walk is held against.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Nothing of the partition has been read before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nothing: bool,
+    /// All rows dated before this have been read, as far as the source told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Timestamp>,
+    /// The rows at which the last walk ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<Edge>,
+}
+
+impl Known {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The rows at the greatest cursor of a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// That cursor.
+    pub cursor: CursorValue,
+    /// How many there are.
+    pub rows: u64,
+    /// The present instant of the plan that counted them.
+    pub at: Timestamp,
 }
 
 /// A slice whose attempt became data.
@@ -175,6 +212,9 @@ pub struct Partition {
     /// Greatest cursor of its committed records that was not ahead of their run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<CursorValue>,
+    /// The rows at that cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<Edge>,
     /// The plan that last gave it slices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanId>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::key::runs_partition;
 use crate::repository::{Paging, later};
 use crate::row::{decode, put_until};
-use crate::{Purpose, Store, StoreError, StreamKey};
+use crate::{PossibleGap, Purpose, Store, StoreError, StreamKey};
 
 /// Run records are kept this long.
 const KEPT: Duration = Duration::from_hours(90 * 24);
@@ -54,6 +54,9 @@ pub struct Run {
     pub status: RunStatus,
     /// What it counted.
     pub counts: Counts,
+    /// Signs that rows may be missing although nothing failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<PossibleGap>,
     /// Class and message of what went wrong, or the reason for skipping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -86,10 +89,7 @@ pub struct Counts {
     pub slices: u64,
     /// Rows found gone.
     pub gone: u64,
-    /// Slices whose last page was full, as if more had been cut off.
-    #[serde(default)]
-    pub full: u64,
-    /// Possible gaps: walks that did not agree, last pages always full.
+    /// Possible gaps; the run says which.
     pub gaps: u64,
 }
 
@@ -101,7 +101,6 @@ impl std::ops::AddAssign for Counts {
         self.bytes += other.bytes;
         self.slices += other.slices;
         self.gone += other.gone;
-        self.full += other.full;
         self.gaps += other.gaps;
     }
 }

@@ -82,6 +82,7 @@ pub(crate) fn day(text: &str) -> OpenSlice {
         id: SliceId::new(&partition_digest(&Map::new()), Some(from)),
         slice: json!({"from": text}),
         window: Some(window),
+        known: Known::default(),
         sofar: Sofar::default(),
     }
 }
@@ -215,6 +216,7 @@ async fn the_newest_runs_come_first() {
             ended: now,
             status: RunStatus::Complete,
             counts: Counts::default(),
+            gaps: Vec::new(),
             reason: None,
             resume: None,
         };

@@ -12,7 +12,7 @@ use crate::repository::later;
 use crate::resume::{Progress, counted, counts, resume_point};
 use crate::row::{put, put_until, remove};
 use crate::{
-    Attempt, DoneSlice, Generation, Head, Hold, OpenSlice, Partition, Plan, Purpose, SliceId,
+    Attempt, DoneSlice, Edge, Generation, Head, Hold, OpenSlice, Partition, Plan, Purpose, SliceId,
     Sofar, StoreError, Walk,
 };
 
@@ -138,8 +138,9 @@ impl Hold {
         landed: Landed,
     ) -> Result<DoneSlice, StoreError> {
         let mut seen = self.lock().await;
+        let at_cursor = landed.sofar.at_cursor;
         let done = self.done(slice, landed);
-        let partition = self.advanced(plan, &done).await?;
+        let partition = self.advanced(plan, &done, at_cursor).await?;
         let publishes = plan.generation.is_none() && !done.parts.is_empty();
         self.change(&mut seen, |head| {
             advance_head(head, &done, &partition);
@@ -182,13 +183,21 @@ impl Hold {
 
     /// The partition as it is once the slice is committed. Reads under the head's lock: nobody
     /// else writes these rows while the fence holds.
-    async fn advanced(&self, plan: &Plan, done: &DoneSlice) -> Result<Partition, StoreError> {
+    async fn advanced(
+        &self,
+        plan: &Plan,
+        done: &DoneSlice,
+        at_cursor: u64,
+    ) -> Result<Partition, StoreError> {
         let digest = &done.id.partition;
         let known = self.store().partition(self.key(), digest).await?;
         let mut partition = known.unwrap_or_default();
         let before = partition.resume;
-        if counts(done.cursor.as_ref(), plan.now) {
-            partition.cursor = partition.cursor.max(done.cursor.clone());
+        if let Some(cursor) = done.cursor.clone().filter(|at| counts(Some(at), plan.now))
+            && partition.cursor.as_ref().is_none_or(|known| *known <= cursor)
+        {
+            partition.edge = Some(Edge { cursor: cursor.clone(), rows: at_cursor, at: plan.now });
+            partition.cursor = Some(cursor);
         }
         partition.resume = resume_point(Progress {
             before,

@@ -2,7 +2,7 @@
 
 use model::{ConnectionId, TenantId};
 use serde_json::json;
-use store::{Run, RunStatus};
+use store::{PossibleGap, Run, RunStatus};
 
 use crate::args::Places;
 use crate::console::Console;
@@ -22,6 +22,10 @@ pub(crate) struct Runs {
     /// Only those that failed.
     #[arg(long)]
     failed: bool,
+
+    /// Only those after which rows may be missing.
+    #[arg(long)]
+    gaps: bool,
 }
 
 /// Prints them, newest first.
@@ -33,6 +37,7 @@ pub(crate) async fn run(wanted: &Runs, places: &Places, console: Console) -> Res
         runs.extend(found.map_err(|error| Failure::of("the runs cannot be read", error))?);
     }
     runs.retain(|run| !wanted.failed || run.status == RunStatus::Failed);
+    runs.retain(|run| !wanted.gaps || !run.gaps.is_empty());
     runs.sort_by(|a: &Run, b: &Run| b.started.cmp(&a.started).then_with(|| a.id.cmp(&b.id)));
     for run in &runs {
         console.emit(&json!(run))?;
@@ -78,6 +83,16 @@ fn row(run: &Run) -> Vec<String> {
         run.counts.rows.to_string(),
         run.counts.committed.to_string(),
         took.to_string(),
-        run.reason.as_ref().map(|reason| reason.message.clone()).unwrap_or_default(),
+        reason(run),
     ]
+}
+
+/// What went wrong, else what may have.
+fn reason(run: &Run) -> String {
+    let failed = run.reason.as_ref().map(|reason| reason.message.clone());
+    let gaps = run.gaps.iter().map(|gap| {
+        let PossibleGap { sign, times, example } = gap;
+        format!("possible gap ({sign}, {times}×): {example}; {}", sign.advice())
+    });
+    failed.into_iter().chain(gaps).collect::<Vec<_>>().join("; ")
 }

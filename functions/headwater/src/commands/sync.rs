@@ -64,6 +64,10 @@ fn report(console: Console, driven: &[Driven]) -> Result<(), Failure> {
         })
         .collect();
     console.table(&["stream", "status", "pages", "rows", "committed", "gone", "reason"], &rows)?;
+    for one in driven.iter().filter(|one| one.counts.gaps > 0) {
+        let key = &one.key;
+        console.note(format!("{key}: rows may be missing, see `headwater runs --gaps`"));
+    }
     let failed = driven
         .iter()
         .filter(|one| matches!(one.ended, Ended::Failed(_) | Ended::Unfinished))

@@ -11,7 +11,7 @@ use request::interpolation::{Context, EvalError};
 use request::value::{Selection, Style, Value};
 
 use super::fetch::Answer;
-use super::{Record, Span, headers};
+use super::{Record, Span, evidence, headers};
 use crate::cursor::Cursor;
 use crate::error::{At, Error};
 use crate::paginator::Seen;
@@ -83,7 +83,7 @@ impl Content {
             return Err(RawError::Json("not UTF-8".into()));
         }
         let nothing = Selection::nothing();
-        let read = core.response_reads.as_ref().unwrap_or(&nothing);
+        let read = &core.response_reads;
         // Templates that read into the records themselves need the body a second time.
         let within = read.field(path.first().map_or("", String::as_str)).is_some();
         let beside = if within && !path.is_empty() { &nothing } else { read };
@@ -226,6 +226,15 @@ impl Content {
             self.last = Last::Value(record);
         }
         Ok(size)
+    }
+
+    /// What the page says of the walk, beside its records.
+    pub(super) fn says(&self, answer: &Answer) -> (Option<bool>, Option<u64>) {
+        let body = match &self.response {
+            Some(Response::Ready(body)) => body,
+            _ => &Value::None,
+        };
+        (evidence::more(body), evidence::total(body, &answer.headers))
     }
 
     /// The token of the page after this one.

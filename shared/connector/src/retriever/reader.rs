@@ -1,6 +1,7 @@
 //! The walk over the pages of one slice.
 
 mod made;
+mod turns;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,14 +11,14 @@ use request::interpolation::Context;
 use request::requester::Options;
 use request::value::{Dict, Object, Value};
 
-use super::fetch::{self, Answer, Fetched};
+use super::fetch::{Answer, Fetched};
 use super::job::{JobWalk, Step};
 use super::page::Content;
 use super::properties::{self, QueryProperties};
 use super::reduction::Reducer;
 use super::same::Same;
 use super::window::{Tracker, Window};
-use super::{Page, Span};
+use super::{Evidence, Page, Span};
 use crate::error::{At, Error};
 use crate::slice::{Position, PositionKind, Slice};
 use crate::stream::Core;
@@ -286,7 +287,7 @@ impl PageReader {
             request_start: answer.started,
             this: self.position(&token, number),
             next: None,
-            full: false,
+            evidence: Evidence::default(),
             bytes: answer.body.len() as u64,
             waiting: false,
         };
@@ -296,7 +297,6 @@ impl PageReader {
         }
         let mut next = None;
         if let Some(mut found) = held {
-            page.full = core.paginator.full(size).is_some_and(|full| found.count >= full);
             page.records = std::mem::take(&mut found.records);
             self.tracker.observe(&page.records);
             if answer.has_records && self.tracker.has_reached_limit() {
@@ -304,6 +304,8 @@ impl PageReader {
             } else if answer.has_records {
                 next = found.next(&core, &answer, (&token, size), (context, at))?;
             }
+            let ends = next.is_none() && self.next.is_none();
+            page.evidence = self.evidence((&found, &answer), (&token, number), ends);
             if let Some(pages) = self.same.exceeded(&page.records, found.count)
                 && (next.is_some() || self.next.is_some())
             {
@@ -343,50 +345,6 @@ impl PageReader {
             None => self.core.slice_value(&self.slice),
         };
         self.window = window;
-    }
-
-    /// Begins again at the first page.
-    fn begin_again(&mut self, number: u64, at: &At) -> Result<(), Error> {
-        let cursor = self.core.cursor.as_ref();
-        let again = self.tracker.again(self.window.as_ref(), &self.slice, cursor);
-        let window = again.map_err(|message| Error::Shape { at: at.clone(), message })?;
-        self.enter(window);
-        self.asked.clear();
-        self.next = Some((self.core.paginator.initial(), number));
-        Ok(())
-    }
-
-    /// Asks for fewer records a page from now on.
-    async fn shrink(&mut self, message: String, at: &At) -> Result<(), Error> {
-        let Some(reducer) = &mut self.reducer else {
-            return Err(Error::Refused { at: at.clone(), message, configuration: true });
-        };
-        let wait = reducer.reduce().map_err(|(text, attempts)| Error::Exhausted {
-            at: at.clone(),
-            message: format!("{text}: {message}"),
-            attempts,
-        })?;
-        self.asked.clear();
-        fetch::pause(&self.core.shared.runtime, wait, at, message).await
-    }
-
-    /// Reads the present window as two halves.
-    fn halve(&mut self, message: String, number: u64, at: &At) -> Result<(), Error> {
-        let core = Arc::clone(&self.core);
-        let known = self.window.as_ref().zip(core.datetime()).zip(core.splitting.as_ref());
-        let Some(((window, cursor), splitting)) = known else {
-            return Err(Error::Refused { at: at.clone(), message, configuration: true });
-        };
-        let halves = splitting.halves(window, cursor);
-        let [first, second] = halves.map_err(|text| Error::Exhausted {
-            at: at.clone(),
-            message: format!("{text}: {message}"),
-            attempts: 1,
-        })?;
-        self.windows.push(second);
-        self.enter(Some(first));
-        self.next = Some((core.paginator.initial(), number));
-        Ok(())
     }
 
     pub(super) fn at(&self, page: u64) -> At {

@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::failed;
 use crate::pull::{
-    Pages, Place, Placing, Pull, PullError, PullPage, PullPartition, PullRecord, PullSlice,
+    Evidence, Pages, Place, Placing, Pull, PullError, PullPage, PullPartition, PullRecord,
+    PullSlice,
 };
 
 /// A stream that is open for one run.
@@ -74,7 +75,7 @@ impl Pages for Walk {
             error => failed(error),
         })?;
         let Some(page) = page else { return Ok(None) };
-        let Page { records, number, request_start, this, next, full, .. } = page;
+        let Page { records, number, request_start, this, next, evidence, .. } = page;
         let record =
             |record: connector::Record| PullRecord { raw: record.raw, cursor: record.cursor };
         Ok(Some(PullPage {
@@ -83,9 +84,20 @@ impl Pages for Walk {
             request_start,
             this: place(&this)?,
             next: next.as_ref().map(place).transpose()?,
-            full,
+            evidence: read_evidence(&evidence)?,
         }))
     }
+}
+
+fn read_evidence(page: &connector::Evidence) -> Result<Evidence, PullError> {
+    Ok(Evidence {
+        found: page.found,
+        limit: page.limit,
+        by_cursor: page.by_cursor,
+        more: page.more,
+        total: page.total,
+        beyond: page.beyond.as_ref().map(place).transpose()?,
+    })
 }
 
 fn place(position: &Position) -> Result<Place, PullError> {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use model::{Classify, Metric, Retry, Timestamp};
 use ports::Deadline;
-use store::{Counts, Hold, Leave, Plan, Purpose, Reason, Refreshed, Run, RunStatus, StoreError};
+use store::{
+    Counts, Hold, Leave, Plan, PossibleGap, Purpose, Reason, Refreshed, Run, RunStatus, StoreError,
+};
 
 use super::watch::Fact;
 use super::work::{Left, Work, plan_id, purpose};
@@ -23,7 +25,15 @@ const READY_AGAIN: Duration = Duration::from_mins(15);
 struct Report {
     plan: Option<Plan>,
     counts: Counts,
+    gaps: Vec<PossibleGap>,
     end: Result<Left, Error>,
+}
+
+impl Report {
+    /// Of a run that failed before its first request.
+    fn failed(plan: Option<Plan>, error: Error) -> Self {
+        Self { plan, counts: Counts::default(), gaps: Vec::new(), end: Err(error) }
+    }
 }
 
 /// Runs a job under its lease and leaves the stream.
@@ -48,9 +58,7 @@ pub(super) async fn run(
         let work = Box::pin(work(deps, &hold, &described, deadline));
         match select(work, Box::pin(heartbeat(deps, &hold))).await {
             Either::Left((report, _)) => report,
-            Either::Right((error, _)) => {
-                Report { plan: None, counts: Counts::default(), end: Err(error.into()) }
-            }
+            Either::Right((error, _)) => Report::failed(None, error.into()),
         }
     };
     Ending { deps, job, described: &described, started }.leave(hold, report).await
@@ -77,13 +85,14 @@ async fn heartbeat(deps: &Deps, hold: &Hold) -> StoreError {
 
 /// Works on plans until nothing is open: one, or a reconcile and the plan that follows it.
 async fn work(deps: &Deps, hold: &Hold, described: &Described, deadline: Deadline) -> Report {
-    let mut counts = Counts::default();
+    let (mut counts, mut gaps) = (Counts::default(), Vec::new());
     loop {
         let report = one_plan(deps, hold, described, deadline).await;
         counts += report.counts;
+        gaps.extend(report.gaps);
         match report.end {
             Ok(Left::CatchUp) => {}
-            end => return Report { plan: report.plan, counts, end },
+            end => return Report { plan: report.plan, counts, gaps, end },
         }
     }
 }
@@ -91,22 +100,19 @@ async fn work(deps: &Deps, hold: &Hold, described: &Described, deadline: Deadlin
 async fn one_plan(deps: &Deps, hold: &Hold, described: &Described, deadline: Deadline) -> Report {
     let plan = match plan(deps, hold, described).await {
         Ok(plan) => plan,
-        Err(error) => return Report { plan: None, counts: Counts::default(), end: Err(error) },
+        Err(error) => return Report::failed(None, error),
     };
     deps.watch.tell(hold.key(), Fact::Started { purpose: plan.purpose });
     let pull = match deps.sources.open(hold.key(), plan.now).await {
         Ok(pull) => pull,
-        Err(error) => {
-            let (counts, end) = (Counts::default(), Err(error.into()));
-            return Report { plan: Some(plan), counts, end };
-        }
+        Err(error) => return Report::failed(Some(plan), error.into()),
     };
     let work = Work::new(deps, hold, (described, pull.as_ref()), plan.clone(), deadline);
     let end = match work.slices().await {
         Ok(()) => work.close().await,
         Err(error) => Err(error),
     };
-    Report { plan: Some(plan), counts: work.counts(), end }
+    Report { plan: Some(plan), counts: work.counts(), gaps: work.gaps(), end }
 }
 
 /// The open plan, or a new one, stored before its first request.
@@ -153,10 +159,12 @@ struct Ending<'a> {
 
 impl Ending<'_> {
     async fn leave(&self, hold: Hold, report: Report) -> Result<Outcome, Error> {
-        let Report { plan, mut counts, end } = report;
-        if counts.slices > 1 && counts.full == counts.slices {
-            tracing::warn!("the last page of every slice is full: the source may cut off");
-            counts.gaps += 1;
+        let Report { plan, mut counts, gaps, end } = report;
+        for gap in &gaps {
+            let PossibleGap { sign, times, example } = gap;
+            let advice = sign.advice();
+            tracing::warn!(%sign, times, example, advice, "rows may be missing");
+            counts.gaps += times;
         }
         self.deps.watch.count(Metric::PagesFetched, counts.pages);
         self.deps.watch.count(Metric::GapsSuspected, counts.gaps);
@@ -192,6 +200,7 @@ impl Ending<'_> {
             ended: now,
             status: status(&outcome),
             counts,
+            gaps,
             reason: reason(&outcome),
             resume: head.resume,
         };

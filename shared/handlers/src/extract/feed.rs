@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use store::{OpenSlice, Plan, Purpose, SliceId, Sofar, partition_digest};
+use model::{CursorValue, Timestamp, Window};
+use store::{Known, OpenSlice, Plan, Purpose, SliceId, Sofar, partition_digest};
 
 use super::Error;
 use super::work::Work;
@@ -44,20 +45,41 @@ impl Work<'_> {
         if known.as_ref().is_some_and(|known| known.plan.as_ref() == Some(&self.plan.id)) {
             return Ok(Vec::new());
         }
-        let from = match self.plan.purpose {
-            Purpose::Incremental => known.and_then(|known| known.reached()),
-            Purpose::Refresh | Purpose::Reconcile => None,
+        let reached = known.as_ref().and_then(store::Partition::reached);
+        let first = Known { nothing: known.is_none(), ..Known::default() };
+        let edge = known.and_then(|known| known.edge);
+        let (from, known) = match self.plan.purpose {
+            Purpose::Incremental => (reached, Known { edge, ..first }),
+            Purpose::Refresh => (None, first),
+            Purpose::Reconcile => {
+                let before = self.known_before(partition, reached.as_ref()).await?;
+                (None, Known { before, ..first })
+            }
         };
         let open = |slice: crate::pull::PullSlice| OpenSlice {
-            id: SliceId::new(&digest, slice.window.map(model::Window::from)),
+            id: SliceId::new(&digest, slice.window.map(Window::from)),
             slice: slice.detail,
             window: slice.window,
+            known: known.clone(),
             sofar: Sofar::default(),
         };
         let slices = self.pull.slices(partition, from.as_ref()).await?;
         let slices: Vec<_> = slices.into_iter().map(open).collect();
         self.hold.expand(&self.plan, &partition.key, &slices).await?;
         Ok(slices)
+    }
+
+    /// Where the next incremental plan would begin: rows dated earlier have all been read.
+    async fn known_before(
+        &self,
+        partition: &PullPartition,
+        reached: Option<&CursorValue>,
+    ) -> Result<Option<Timestamp>, Error> {
+        if reached.is_none() {
+            return Ok(None);
+        }
+        let next = self.pull.slices(partition, reached).await?;
+        Ok(next.first().and_then(|slice| slice.window).map(Window::from))
     }
 
     async fn stored(&self) -> Result<Plan, Error> {

@@ -12,7 +12,7 @@ use lake::{
 };
 use model::{Metric, ObjectKey, Timestamp};
 use ports::{ObjectError, ObjectStoreExt};
-use store::{GONE, Landed, OpenSlice, SliceId, Sofar, Walk};
+use store::{GONE, Known, Landed, OpenSlice, SliceId, Sofar, Walk};
 
 use super::Error;
 use super::land::{Lander, encode};
@@ -43,8 +43,13 @@ impl Work<'_> {
         if absent.is_empty() || self.is_too_many(absent.len() as u64, met) {
             return Ok(());
         }
-        let open =
-            OpenSlice { id, slice: serde_json::Value::Null, window: None, sofar: Sofar::default() };
+        let open = OpenSlice {
+            id,
+            slice: serde_json::Value::Null,
+            window: None,
+            known: Known::default(),
+            sofar: Sofar::default(),
+        };
         let mut lander = Lander::new(self, &open)?;
         let mut writer = PartWriter::new(self.codec(), self.part_bytes()).map_err(encode)?;
         let header = self.tombstone_header(walk.started);

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use lake::{Attempt, Compared, LineContext, LineHeader, Month, PartWriter, RecordsDigest, Shown};
-use model::{Classify, CursorValue, Metric, Retry};
+use model::{Classify, CursorValue, Metric, Retry, Timestamp};
 use ports::{Attributes, ObjectError, ObjectStore, ObjectStoreExt};
-use store::{OpenSlice, Part, Sofar, Store, counts};
+use store::{OpenSlice, Part, Sign, Sofar, Store, counts};
 
 use super::Error;
 use super::watch::Fact;
@@ -33,6 +33,8 @@ pub(super) struct Lander<'w> {
     pub(super) sofar: Sofar,
     said: RecordsDigest,
     meeting: Option<Meeting<'w>>,
+    /// Rows dated before this have all been read, as far as the source told.
+    known_before: Option<Timestamp>,
 }
 
 /// What a reconcile does with rows that the view shows as they are: it names them.
@@ -51,13 +53,33 @@ impl<'w> Meeting<'w> {
     }
 
     /// Names the record if the view shows it; gives whether it does.
-    fn meet(&mut self, record: &PullRecord) -> Result<bool, Error> {
-        let Compared::Same(key, digest) = self.shown.compare(&record.raw, &mut self.scratch) else {
-            return Ok(false);
+    fn meet(&mut self, record: &PullRecord) -> Result<Met, Error> {
+        let (key, digest) = match self.shown.compare(&record.raw, &mut self.scratch) {
+            Compared::Same(key, digest) => (key, digest),
+            Compared::Other => return Ok(Met::Changed),
+            Compared::New => return Ok(Met::New),
         };
         self.keys.write_key(&key).map_err(encode)?;
         self.said.merge(digest);
-        Ok(true)
+        Ok(Met::Shown)
+    }
+}
+
+/// What a reconcile knows of a record.
+enum Met {
+    /// The view shows it as it is.
+    Shown,
+    /// The view shows another version, or hides it.
+    Changed,
+    /// No version of it has landed before.
+    New,
+}
+
+/// Whether a record is dated before an instant.
+fn is_before(cursor: Option<&CursorValue>, instant: Option<Timestamp>) -> bool {
+    match (cursor, instant) {
+        (Some(CursorValue::Instant(at)), Some(instant)) => *at < instant,
+        _ => false,
     }
 }
 
@@ -69,7 +91,8 @@ impl<'w> Lander<'w> {
         let sofar = open.sofar.clone();
         let said = sofar.digest.as_deref().unwrap_or_default().parse().unwrap_or_default();
         let meeting = Meeting::new(work)?;
-        Ok(Self { work, attempt, slice, writer, part: 0, sofar, said, meeting })
+        let known_before = open.known.before;
+        Ok(Self { work, attempt, slice, writer, part: 0, sofar, said, meeting, known_before })
     }
 
     /// Forgets what was landed, for another walk. Parts that were stored are left to the janitor.
@@ -99,16 +122,24 @@ impl<'w> Lander<'w> {
             slice: &self.slice,
             page: page.number,
         });
+        let mut late = 0;
         for (ordinal, record) in (0u64..).zip(&page.records) {
             let cursor = record.cursor.as_ref();
             self.observe(cursor);
-            if let Some(meeting) = &mut self.meeting
-                && meeting.meet(record)?
-            {
-                continue;
+            if let Some(meeting) = &mut self.meeting {
+                match meeting.meet(record)? {
+                    Met::Shown => continue,
+                    Met::Changed => {}
+                    Met::New => late += u64::from(is_before(cursor, self.known_before)),
+                }
             }
             self.writer.write(&header, ordinal, cursor, &record.raw).map_err(encode)?;
             self.sofar.rows += 1;
+        }
+        if late > 0 {
+            let example =
+                || format!("slice {} page {}: {late} rows are new", self.slice, page.number);
+            self.work.suspect(Sign::Late, example);
         }
         let rows = page.records.len() as u64;
         self.sofar.pages += 1;
@@ -123,8 +154,14 @@ impl<'w> Lander<'w> {
     }
 
     fn observe(&mut self, cursor: Option<&CursorValue>) {
-        if counts(cursor, self.work.plan.now) && self.sofar.cursor.as_ref() < cursor {
+        if !counts(cursor, self.work.plan.now) || self.sofar.cursor.as_ref() > cursor {
+            return;
+        }
+        if self.sofar.cursor.as_ref() == cursor {
+            self.sofar.at_cursor += 1;
+        } else {
             self.sofar.cursor = cursor.cloned();
+            self.sofar.at_cursor = 1;
         }
     }
 

@@ -7,10 +7,11 @@ use lake::RecordsDigest;
 use model::Metric;
 use model::json::minify_into;
 use serde_json::Value;
-use store::{Attempt, Check, Landed, OpenSlice, Saved, Sofar};
+use store::{Attempt, Check, Landed, OpenSlice, Saved, Sign, Sofar};
 
 use super::Error;
 use super::land::Lander;
+use super::signs::Trail;
 use super::watch::Fact;
 use super::work::Work;
 use crate::pull::{Pages, Place, Placing, PullError, PullPage};
@@ -27,6 +28,8 @@ enum Walked {
     Whole {
         /// Whether rows could have shifted between its pages.
         shifting: bool,
+        /// What it showed.
+        trail: Box<Trail>,
     },
     /// In time; what it has is saved.
     Stopped,
@@ -48,10 +51,14 @@ impl Work<'_> {
     pub(super) async fn slice(&self, mut open: OpenSlice) -> Result<(), Error> {
         self.refresh_place(&mut open);
         let mut lander = Lander::new(self, &open)?;
+        let mut seen = None;
         loop {
             if open.sofar.check.is_none() {
                 let shifting = match self.walk(&mut open, &mut lander).await {
-                    Ok(Walked::Whole { shifting }) => shifting,
+                    Ok(Walked::Whole { shifting, trail }) => {
+                        seen = Some(trail);
+                        shifting
+                    }
                     Ok(Walked::Stopped) => return Ok(()),
                     Err(error) => {
                         self.misplaced(error, &mut open, &mut lander).await?;
@@ -59,6 +66,7 @@ impl Work<'_> {
                     }
                 };
                 if !shifting {
+                    self.look_back(&open, seen.as_deref()).await;
                     return self.commit(&open, lander, false).await;
                 }
                 lander.flush().await?;
@@ -67,13 +75,39 @@ impl Work<'_> {
             }
             match self.check(&mut open, lander.said()).await? {
                 Checked::Stopped => return Ok(()),
-                Checked::Same => return self.commit(&open, lander, false).await,
+                Checked::Same => {
+                    self.look_back(&open, seen.as_deref()).await;
+                    return self.commit(&open, lander, false).await;
+                }
                 Checked::Other if open.sofar.again >= AGAIN => {
+                    self.look_back(&open, seen.as_deref()).await;
                     return self.commit(&open, lander, true).await;
                 }
                 Checked::Other => lander.restart()?,
             }
             open.sofar = lander.sofar.clone();
+        }
+    }
+
+    /// Looks for signs that a walk missed rows. One that counted pages or records takes a short
+    /// page for the last one: whether there are rows behind it is asked once.
+    async fn look_back(&self, open: &OpenSlice, trail: Option<&Trail>) {
+        let Some(trail) = trail else { return };
+        self.walked(trail, open);
+        let Some(beyond) = trail.beyond().filter(|_| !self.should_stop()) else { return };
+        let behind = match self.pull.read(&open.slice, Some(&beyond.detail)).await {
+            Ok(mut pages) => pages.next().await,
+            Err(error) => Err(error),
+        };
+        match behind {
+            Ok(Some(page)) if trail.is_news(&page) => {
+                let rows = page.records.len();
+                let example =
+                    || format!("slice {}: {rows} rows after the last page", open.id.start);
+                self.suspect(Sign::Beyond, example);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(stream = %self.key(), %error, "no page behind the last"),
         }
     }
 
@@ -129,8 +163,10 @@ impl Work<'_> {
         let place = saved.as_ref().and_then(|saved| saved.position.get("place"));
         let mut pages = self.pull.read(&open.slice, place).await?;
         let mut shifting = false;
+        let mut trail = Box::new(Trail::new(open, place.is_none()));
         let mut page = pages.next().await?;
         while let Some(current) = page {
+            trail.page(&current);
             shifting |= current.next.as_ref().is_some_and(|next| next.placing == Placing::Count);
             if self.should_stop() && current.next.is_some() {
                 to.page(&current).await?;
@@ -148,11 +184,8 @@ impl Work<'_> {
                     return Err(error.into());
                 }
             };
-            if page.is_none() && current.full {
-                self.count(|counts| counts.full += 1);
-            }
         }
-        Ok(Walked::Whole { shifting })
+        Ok(Walked::Whole { shifting, trail })
     }
 
     /// Saves where to go on behind a page, once its rows are durable.
@@ -232,8 +265,10 @@ impl Work<'_> {
         self.count(|counts| {
             counts.slices += 1;
             counts.committed += if done.repeats { 0 } else { done.rows };
-            counts.gaps += u64::from(unsettled);
         });
+        if unsettled {
+            self.suspect(Sign::Unsettled, || format!("slice {}", done.id.start));
+        }
         self.deps.watch.count(Metric::RecordsExtracted, done.rows);
         self.tell(Fact::Committed { rows: done.rows });
         if self.plan.generation.is_none() {

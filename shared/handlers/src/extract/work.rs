@@ -9,8 +9,9 @@ use lake::Shown;
 use model::config::{Compression, Every};
 use model::{PlanId, Timestamp};
 use ports::Deadline;
-use store::{Counts, Head, Hold, Plan, Purpose, StreamKey};
+use store::{Counts, Head, Hold, OpenSlice, Plan, PossibleGap, Purpose, Sign, StreamKey};
 
+use super::signs::{Signs, Trail};
 use super::watch::Fact;
 use super::{Deps, Error};
 use crate::pull::{Described, Pull};
@@ -32,6 +33,7 @@ pub(super) struct Work<'a> {
     /// For a reconcile: what the view shows at its start.
     pub(super) shown: OnceLock<Shown>,
     counts: Mutex<Counts>,
+    signs: Mutex<Signs>,
     stopping: AtomicBool,
 }
 
@@ -54,9 +56,9 @@ impl<'a> Work<'a> {
         deadline: Deadline,
     ) -> Self {
         let (described, pull) = stream;
-        let (counts, stopping) = (Mutex::default(), AtomicBool::new(false));
-        let shown = OnceLock::new();
-        Self { deps, hold, described, pull, plan, deadline, shown, counts, stopping }
+        let (counts, signs) = (Mutex::default(), Mutex::default());
+        let (shown, stopping) = (OnceLock::new(), AtomicBool::new(false));
+        Self { deps, hold, described, pull, plan, deadline, shown, counts, signs, stopping }
     }
 
     pub(super) fn key(&self) -> &StreamKey {
@@ -69,6 +71,22 @@ impl<'a> Work<'a> {
 
     pub(super) fn count(&self, add: impl FnOnce(&mut Counts)) {
         add(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Takes a sign that rows may be missing.
+    pub(super) fn suspect(&self, sign: Sign, example: impl FnOnce() -> String) {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).add(sign, example);
+    }
+
+    /// Takes what a walk over a slice showed.
+    pub(super) fn walked(&self, trail: &Trail, open: &OpenSlice) {
+        let slice = format!("{}.{}", open.id.partition, open.id.start);
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).ended(trail, &slice);
+    }
+
+    /// What all walks of the run show.
+    pub(super) fn gaps(&self) -> Vec<PossibleGap> {
+        std::mem::take(&mut *self.signs.lock().unwrap_or_else(PoisonError::into_inner)).conclude()
     }
 
     pub(super) fn tell(&self, fact: Fact) {

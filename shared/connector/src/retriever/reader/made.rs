@@ -5,8 +5,8 @@ use std::sync::Arc;
 use request::value::Value;
 
 use super::PageReader;
-use crate::retriever::Page;
 use crate::retriever::job::JobWalk;
+use crate::retriever::{Evidence, Page};
 use crate::slice::{Position, Slice};
 use crate::stream::Core;
 
@@ -35,7 +35,7 @@ impl PageReader {
             request_start: core.shared.runtime.clock.now(),
             this: place.clone().unwrap_or(Position::FIRST),
             next: place.or(Some(Position::FIRST)),
-            full: false,
+            evidence: Evidence::default(),
             bytes: 0,
             waiting: true,
         }
