@@ -6,7 +6,7 @@ mod schema;
 mod source;
 
 use model::config::{At, Decoder};
-use model::document::{Document, Fault, Node};
+use model::document::{Document, Fault};
 use model::{SourceName, StreamName};
 use regex::Regex;
 
@@ -14,6 +14,7 @@ pub use schema::schema;
 
 use crate::cell::Cell;
 use crate::convert::How;
+use crate::identity::Rules;
 use crate::kind::Kind;
 use crate::plan::Plan;
 use crate::reader::Reader;
@@ -31,11 +32,9 @@ pub struct Model {
     pub key: Vec<usize>,
     /// What becomes of all that no field takes.
     pub extra: Extra,
-    /// By what rows are known to be the same thing, as the file says it, where its `identity` is
-    /// more than a list of fields.
-    pub identity: Option<Node>,
-    /// How rows that are the same thing become one, as the file says it.
-    pub merge: Option<Node>,
+    /// By what rows of several sources are known to be the same thing, and how they become one,
+    /// where its `identity` is more than a list of fields.
+    pub rules: Option<Rules>,
     /// What it is made from.
     pub sources: Vec<Source>,
 }
@@ -179,15 +178,19 @@ impl Model {
         let sources = d.required(&root, "sources");
         let sources = sources.map(|at| source::sources(d, &at, &fields)).unwrap_or_default();
         let version = version.and_then(|version| u32::try_from(version).ok());
-        let merge = root.field("merge").map(|at| at.node.clone());
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let merge = root.field("merge");
+        if let (None, Some(merge)) = (&rules, &merge) {
+            d.fault(merge, "`merge` goes with an `identity` of facts and tiers");
+        }
+        let rules = rules.and_then(|at| Rules::decode(d, &at, merge.as_ref(), &names));
         let model = version.map(|version| Self {
             version,
             description,
             fields,
             key,
             extra,
-            identity: rules.map(|at| at.node.clone()),
-            merge,
+            rules,
             sources,
         });
         decoder.finish(model)

@@ -2,7 +2,7 @@
 //! pinned.
 
 use model::document::Document;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{Model, Refusal, Row, Sink};
 
@@ -81,4 +81,42 @@ pinned! {
     hosts_of_qualys: "host" from "qualys/hosts", "qualys";
     hosts_of_crowdstrike: "host" from "crowdstrike/hosts", "crowdstrike";
     hosts_of_tenable: "host" from "tenable/hosts", "tenable";
+}
+
+/// The rows of a model over one file of records, as objects.
+fn rows(file: &str, text: &str, source: &str, records: &str) -> Vec<Map<String, Value>> {
+    struct Rows<'m>(&'m Model, Vec<Map<String, Value>>);
+    impl Sink for Rows<'_> {
+        fn row(&mut self, row: &Row<'_>) {
+            self.1.push(row.fields(self.0));
+        }
+
+        fn refused(&mut self, _: &Refusal) {}
+    }
+    let model = Model::parse(&Document::parse(file, text).unwrap()).unwrap();
+    let (source, stream) = source.split_once('/').unwrap();
+    let mut reader = model.reader(source, stream).unwrap();
+    let mut rows = Rows(&model, Vec::new());
+    for record in records.lines() {
+        reader.rows(record.as_bytes(), &mut rows).unwrap();
+    }
+    rows.1
+}
+
+#[test]
+fn orders_lines_and_customers_join() {
+    let (orders, customers) =
+        (include_str!("shipped/orders.ndjson"), include_str!("shipped/customers.ndjson"));
+    let lines = rows("order_line", model!("order_line"), "rutter/orders", orders);
+    let orders = rows("order", model!("order"), "rutter/orders", orders);
+    let customers = rows("customer", model!("customer"), "rutter/customers", customers);
+    let mut joined = Vec::new();
+    for line in &lines {
+        let order = orders.iter().find(|order| order["id"] == line["order_id"]).unwrap();
+        let customer = customers.iter().find(|one| order.get("customer_id") == one.get("id"));
+        let email = customer.map_or("-", |customer| customer["email"].as_str().unwrap());
+        let (number, place) = (order["order_number"].as_str().unwrap(), &line["line_number"]);
+        joined.push(format!("{email} {number} {place} {}", line["price"].as_str().unwrap()));
+    }
+    assert_eq!(joined, ["ada@example.com 1001 1 50.0000", "ada@example.com 1001 2 125.0000"]);
 }

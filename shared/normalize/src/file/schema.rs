@@ -1,13 +1,17 @@
 //! The JSON Schema of a model file, for editors.
 
-use schemars::{Schema, json_schema};
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::convert::STEPS;
+use crate::identity::{FieldRule, Rules};
 use crate::kind::JSON_TYPES;
 
 /// The JSON Schema of a model file.
 pub fn schema() -> Schema {
+    let mut generator = SchemaGenerator::default();
+    let rules = generator.subschema_for::<Rules>();
+    let merge = generator.subschema_for::<FieldRule>();
     let policy = json!({"enum": ["quarantine", "null", "fail"]});
     let names = json!({
         "description": "The fields that identify a row; each must be required.",
@@ -36,7 +40,7 @@ pub fn schema() -> Schema {
             "key": names,
             "identity": {
                 "description": "The fields that identify a row, or by what rows of several sources are known to be the same thing; then `key` names the fields.",
-                "anyOf": [names, {"type": "object"}]
+                "anyOf": [names, rules]
             },
             "sources": {
                 "description": "What it is made from, as `<source>/<stream>`.",
@@ -44,13 +48,17 @@ pub fn schema() -> Schema {
                 "propertyNames": {"pattern": "/"},
                 "additionalProperties": source()
             },
-            "merge": {"description": "How rows that are the same thing become one.", "type": "object"},
+            "merge": {
+                "description": "Which value a field takes where rows that are one thing differ, by the field's name or a pattern such as `cloud_*`.",
+                "type": "object", "additionalProperties": merge
+            },
             "extra": {
                 "description": "What becomes of all that no field takes: kept as JSON text in `_extra`, or left out.",
                 "enum": ["json", "drop"]
             },
             "on_violation": policy
-        }
+        },
+        "$defs": generator.definitions()
     })
 }
 

@@ -44,6 +44,7 @@ sources:
       at: {path: a, is: text, format: "%Y", pick: most}
       opt: "#"
     known: ["^lines", a b, "[]x"]
+  rutter/plain: {fields: {name: ^id, count: {path: a, as: mac, split: b}}, known: [^a]}
 "##
     ));
 }
@@ -52,13 +53,17 @@ sources:
 fn a_model_says_what_identifies_its_rows() {
     let base = "version: 1\nfields: {id: {type: string, required: true}}\nsources: {s/t: {fields: {id: id}}}\n";
     assert_eq!(faults(base), "m.yaml:1:1: `identity` is missing");
-    let rules = format!("{base}identity: {{facts: {{}}}}\n");
+    let rules = format!(
+        "{base}identity: {{facts: {{id: {{fields: [id]}}}}, tiers: [{{name: id, match: [[id]]}}]}}\nmerge: {{id: {{take: max}}}}\n"
+    );
     assert_eq!(faults(&rules), "m.yaml:1:1: `key` is missing");
+    let merge = faults(&format!("{base}identity: [id]\nmerge: {{id: {{take: max}}}}\n"));
+    assert_eq!(merge, "m.yaml:5:8: merge: `merge` goes with an `identity` of facts and tiers");
     let model = |text: &str| Model::parse(&Document::parse("m.yaml", text).unwrap()).unwrap();
     assert_eq!(model(&format!("{base}identity: [id]\n")).key, [0]);
     let keyed = model(&format!("{rules}key: [id]\n"));
     assert_eq!(keyed.key, [0]);
-    assert!(keyed.identity.is_some());
+    assert_eq!(keyed.rules.unwrap().tiers.len(), 1);
 }
 
 #[test]
