@@ -79,7 +79,7 @@ fn sound(name: &str) -> PathBuf {
 #[test]
 fn sound_configuration_passes() {
     let output = headwater(&sound("sound"), &["config", "check", "--json"]);
-    assert_eq!(text(&output.stdout), "{\"ok\":true,\"sources\":1,\"tenants\":1}\n");
+    assert_eq!(text(&output.stdout), "{\"ok\":true,\"sources\":1,\"tenants\":1,\"models\":0}\n");
     assert_eq!(output.status.code(), Some(0));
 }
 
