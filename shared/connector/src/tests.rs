@@ -5,6 +5,7 @@ mod control;
 mod counts;
 mod fake;
 mod files;
+mod halves;
 mod jobs;
 mod partitions;
 mod worlds;

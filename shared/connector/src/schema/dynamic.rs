@@ -63,8 +63,15 @@ impl DynamicSchema {
             Ok(condition.unwrap_or_else(|| InterpolatedBoolean::known(false)))
         });
         let transformations = part.children("schema_transformations");
+        let retriever = part.needed("retriever")?;
+        let routers = retriever.children("partition_router");
+        if let Some(router) = routers.first().filter(|_| retriever.kind() == "AsyncRetriever") {
+            // One record is read: the jobs of the other partitions would be left behind.
+            let message = "an AsyncRetriever of a schema cannot have a `partition_router`";
+            return Err(router.fault(message.to_owned()));
+        }
         Ok(Self {
-            core: Arc::new(Core::of_shared_retriever(NAME, &part.needed("retriever")?, shared)?),
+            core: Arc::new(Core::of_shared_retriever(NAME, &retriever, shared)?),
             fields: pointer("schema_pointer")?,
             key: pointer("key_pointer")?,
             kind: Some(kind).filter(|path| !path.segments().is_empty()),
