@@ -92,6 +92,14 @@ impl Manifest {
         self.root.get("max_concurrent_async_job_count").map_or(Value::Null, Node::to_json)
     }
 
+    /// How many slices a read has side by side by default, and at most, as the manifest says it.
+    pub(crate) fn side_by_side(&self) -> [Value; 2] {
+        let level = self.root.get("concurrency_level");
+        let number = |name| level.and_then(|level| level.get(name));
+        ["default_concurrency", "max_concurrency"]
+            .map(|name| number(name).map_or(Value::Null, Node::to_json))
+    }
+
     /// What a connection's configuration must look like: the `spec`, as the manifest has it.
     pub fn spec(&self) -> Value {
         self.root.get("spec").map_or(Value::Null, Node::to_json)

@@ -232,7 +232,8 @@ async fn one(
 ) -> Result<(), Error> {
     let name = stream.name().as_str();
     let clock = &stream.0.shared.runtime.clock;
-    let mut run = StreamRun::new(&stream.0, state)?;
+    let level = stream.0.shared.side_by_side;
+    let mut run = StreamRun::new(&stream.0, state)?.side_by_side(level);
     stream.json_schema().await?;
     let mut since = 0;
     while let Some(event) = run.next().await? {

@@ -1,5 +1,6 @@
 //! One read of a stream: its partitions, slices and pages in turn, and the state that results.
 
+mod ahead;
 mod walk;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use crate::file_uploader::FileUploader;
 use crate::retriever::{PageReader, Record, Span};
 use crate::slice::{Partition, Slice};
 use crate::stream::Core;
+use ahead::{Ahead, Open, Step};
 pub(crate) use walk::PartitionWalk;
 
 /// The key of the state of a stream that has none.
@@ -28,19 +30,13 @@ pub(crate) struct StreamRun {
     /// Slices of the present partition that are still to be read.
     slices: VecDeque<Slice>,
     partition: Option<Partition>,
-    open: Option<Open>,
+    ahead: Ahead,
+    /// Whether all partitions are known, or what stands in the way.
+    walked: Option<Result<(), Error>>,
     /// Whether first pages are taken from the records of the parent: there is no state yet.
     lazy: bool,
     /// When this read began, as the clock says.
     began: model::Timestamp,
-}
-
-/// A slice being read.
-#[derive(Debug)]
-struct Open {
-    reader: PageReader,
-    latest: Option<Moment>,
-    count: Option<i128>,
 }
 
 /// What the state of a stream is made of.
@@ -92,43 +88,86 @@ impl StreamRun {
             walk: PartitionWalk::new(&core, &known)?,
             slices: VecDeque::new(),
             partition: None,
-            open: None,
+            ahead: Ahead::new(1),
+            walked: None,
             lazy: core.reads_lazily && state.is_empty(),
             began: core.shared.runtime.clock.now(),
             core,
         })
     }
 
+    /// The same with so many slices read side by side; what they give comes in their order. Where
+    /// records are dropped by what was read before, and where jobs make the pages, one is read
+    /// after the other.
+    pub(crate) fn side_by_side(mut self, slices: usize) -> Self {
+        if !self.core.filters_by_cursor() && self.core.job.is_none() {
+            self.ahead = Ahead::new(slices);
+        }
+        self
+    }
+
     /// What comes next; none when the stream was read whole.
     pub(crate) async fn next(&mut self) -> Result<Option<Event>, Error> {
         loop {
-            if let Some(open) = &mut self.open {
-                if let Some(page) = open.reader.next().await? {
-                    if page.waiting {
-                        continue;
-                    }
-                    let partition = open.reader.slice().partition.clone();
+            self.fill().await;
+            match self.ahead.step().await? {
+                Step::Page(page) => {
                     self.observe(&page.records);
-                    return Ok(Some(Event::Records(page.records, partition)));
+                    let open = self.ahead.first();
+                    let partition = open.map(|open| open.slice.partition.clone());
+                    return Ok(Some(Event::Records(page.records, partition.unwrap_or_default())));
                 }
-                self.close()?;
-                return Ok(Some(Event::Closed));
+                Step::Closed(open) => {
+                    self.close(&open)?;
+                    return Ok(Some(Event::Closed));
+                }
+                Step::Skipped => return Ok(Some(Event::Closed)),
+                Step::Partition(partition) => self.finish_partition(&partition),
+                Step::Idle => {
+                    return match self.walked.take() {
+                        None => Ok(None),
+                        Some(Ok(())) => {
+                            self.finish();
+                            self.walked = Some(Ok(()));
+                            Ok(None)
+                        }
+                        Some(Err(error)) => Err(error),
+                    };
+                }
             }
+        }
+    }
+
+    /// Begins slices while there is room. What fails here is told once the slices before it have
+    /// been read.
+    async fn fill(&mut self) {
+        while self.walked.is_none() && self.ahead.has_room() {
             if let Some(slice) = self.slices.pop_front() {
                 let span = self.span(&slice);
-                let reader = PageReader::new(Arc::clone(&self.core), slice, None, span);
-                self.open = Some(Open { reader, latest: None, count: None });
+                let reader = PageReader::new(Arc::clone(&self.core), slice.clone(), None, span);
+                self.ahead.begin(slice, reader);
+                if self.slices.is_empty()
+                    && let Some(partition) = self.partition.take()
+                {
+                    self.ahead.end_partition(partition);
+                }
                 continue;
             }
-            self.finish_partition();
-            let Some(mut partition) = self.walk.next().await? else {
-                self.finish();
-                return Ok(None);
-            };
-            partition.first_page = partition.first_page.filter(|_| self.lazy);
-            self.slices = self.plan(&partition)?;
-            self.partition = Some(partition).filter(|_| !self.slices.is_empty());
+            match self.next_partition().await {
+                Ok(true) => {}
+                Ok(false) => self.walked = Some(Ok(())),
+                Err(error) => self.walked = Some(Err(error)),
+            }
         }
+    }
+
+    /// Gives the next partition its slices; gives whether there is one.
+    async fn next_partition(&mut self) -> Result<bool, Error> {
+        let Some(mut partition) = self.walk.next().await? else { return Ok(false) };
+        partition.first_page = partition.first_page.filter(|_| self.lazy);
+        self.slices = self.plan(&partition)?;
+        self.partition = Some(partition).filter(|_| !self.slices.is_empty());
+        Ok(true)
     }
 
     /// The slices of a partition.
@@ -164,7 +203,7 @@ impl StreamRun {
     }
 
     fn observe(&mut self, records: &[Record]) {
-        let Some(open) = &mut self.open else { return };
+        let Some(open) = self.ahead.first() else { return };
         for record in records {
             if let Some(CursorValue::Integer(count)) = record.cursor {
                 open.count = open.count.max(Some(count));
@@ -179,16 +218,12 @@ impl StreamRun {
         }
     }
 
-    fn close(&mut self) -> Result<(), Error> {
-        let Some(open) = self.open.take() else { return Ok(()) };
-        if open.reader.skipped() {
-            return Ok(());
-        }
+    fn close(&mut self, open: &Open) -> Result<(), Error> {
         if let Tracker::Count(counted) = &mut self.tracker {
             counted.close(open.count);
         }
         let Some(cursor) = self.core.datetime() else { return Ok(()) };
-        let slice = open.reader.slice();
+        let slice = &open.slice;
         let (Some(start), Some(end)) = (&slice.start, &slice.end) else { return Ok(()) };
         let closed = match &mut self.tracker {
             Tracker::None | Tracker::Count(_) => Ok(()),
@@ -200,11 +235,10 @@ impl StreamRun {
         closed.map_err(|error| self.core.state_error(&error))
     }
 
-    fn finish_partition(&mut self) {
-        if let (Tracker::Many(partitions), Some(cursor), Some(partition)) =
-            (&mut self.tracker, self.core.datetime(), self.partition.take())
+    fn finish_partition(&mut self, partition: &Partition) {
+        if let (Tracker::Many(partitions), Some(cursor)) = (&mut self.tracker, self.core.datetime())
         {
-            partitions.finish_partition(cursor, &partition);
+            partitions.finish_partition(cursor, partition);
         }
     }
 

@@ -98,6 +98,8 @@ pub(crate) struct Shared {
     pub(crate) caller: Caller,
     /// Room for jobs at the source.
     pub(crate) jobs: Arc<Slots>,
+    /// Slices that a read has side by side.
+    pub(crate) side_by_side: usize,
     /// What the reader wants of the streams.
     pub(crate) catalog: Catalog,
     /// Answers that streams share.
@@ -132,16 +134,28 @@ impl Shared {
     }
 }
 
-/// How many jobs a source runs at once: what the manifest says, one where it says nothing that
-/// is a number.
-fn jobs_at_once(most: &Json, config: &Json, now: Timestamp) -> usize {
-    let number = match most.as_str() {
-        None => most.as_u64(),
+/// A number that a manifest states, or makes of the configuration.
+fn whole_number(said: &Json, config: &Json, now: Timestamp) -> Option<usize> {
+    let number = match said.as_str() {
+        None => said.as_u64(),
         Some(text) => InterpolatedString::new(text, &Value::empty_dict()).ok().and_then(|text| {
             text.text(&Context::new(Value::from(config), now)).ok()?.trim().parse().ok()
         }),
     };
-    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(1)
+    number.and_then(|number| usize::try_from(number).ok())
+}
+
+/// Slices read side by side, unless the manifest says how many.
+const SIDE_BY_SIDE: usize = 1;
+
+/// More of them help nobody.
+const MOST_SIDE_BY_SIDE: usize = 64;
+
+/// How many slices a read has side by side.
+fn side_by_side(manifest: &Manifest, config: &Json, now: Timestamp) -> usize {
+    let [level, most] = manifest.side_by_side().map(|said| whole_number(&said, config, now));
+    let most = most.unwrap_or(MOST_SIDE_BY_SIDE).min(MOST_SIDE_BY_SIDE);
+    level.unwrap_or(SIDE_BY_SIDE).clamp(1, most.max(1))
 }
 
 /// A source with a configuration: its streams can be read.
@@ -231,7 +245,8 @@ impl Source {
             caller: Caller::new(http, clock, timeout, max_body)
                 .keeping(hosting.grants)
                 .waiting(runtime.max_wait),
-            jobs: Slots::new(jobs_at_once(&manifest.most_jobs(), config, runtime.now)),
+            jobs: Slots::new(whole_number(&manifest.most_jobs(), config, runtime.now).unwrap_or(1)),
+            side_by_side: side_by_side(manifest, config, runtime.now),
             catalog: hosting.catalog,
             cache: Cache::default(),
             parents: parents(&listed),

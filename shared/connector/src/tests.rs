@@ -8,6 +8,7 @@ mod files;
 mod halves;
 mod jobs;
 mod partitions;
+mod side_by_side;
 mod worlds;
 
 use futures_util::TryStreamExt;
