@@ -51,7 +51,9 @@ const ASKED: [&str; 4] =
 
 fn items(answers: &[(u16, &str)]) -> (Provider, Stream, Slice) {
     let provider = Provider::default();
-    answers.iter().for_each(|(status, body)| provider.add(*status, &[], body));
+    for (status, body) in answers {
+        provider.add(*status, &[], body);
+    }
     let stream = source(ITEMS, "", &provider).streams()[0].clone();
     let now = "2024-01-06T00:00:00Z".parse().unwrap();
     let mut slices = stream.slices(&Partition::default(), None, now).unwrap();

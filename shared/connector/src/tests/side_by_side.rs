@@ -63,14 +63,19 @@ async fn yield_now() {
     .await;
 }
 
+const LEVEL: &str = "concurrency_level:
+  type: ConcurrencyLevel
+  default_concurrency: \"{{ config['level'] }}\"
+  max_concurrency: 4
+streams:
+";
+
 /// What a read gives, and how many requests were open at once.
 async fn given(level: usize) -> (String, usize) {
-    let manifest = ORDERS
-        .replace("streams:\n", &format!("concurrency_level: {{type: ConcurrencyLevel, default_concurrency: \"{{{{ config['level'] }}}}\", max_concurrency: 4}}\nstreams:\n"))
-        .replace(
-            "      start_time_option",
-            "      step: P1D\n      cursor_granularity: PT0.001S\n      start_time_option",
-        );
+    let manifest = ORDERS.replace("streams:\n", LEVEL).replace(
+        "      start_time_option",
+        "      step: P1D\n      cursor_granularity: PT0.001S\n      start_time_option",
+    );
     let manifest = Manifest::parse("shop.yaml", &manifest).unwrap();
     let windows = Arc::new(Windows::default());
     let runtime = Runtime { http: Arc::clone(&windows) as _, ..runtime(&Provider::default()) };
