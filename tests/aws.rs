@@ -5,6 +5,8 @@
 
 #[path = "functions.rs"]
 mod functions;
+#[path = "identity/cases.rs"]
+mod identity;
 #[path = "producers.rs"]
 mod producers;
 
@@ -108,4 +110,14 @@ async fn twenty_producers_claim_a_thousand_links_once_each_on_dynamodb() {
     cloud().table(&name).unwrap();
     let table = Arc::new(DynamoTable::new(aws(), name, shared));
     producers::each_link_is_claimed_once_and_none_is_lost(table, clock).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_become_the_same_hosts_on_dynamodb() {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+    let shared = || Arc::<dyn Table>::from(table(&clock));
+    identity::eighteen_records_are_eight_hosts(shared()).await;
+    identity::any_order_gives_the_same_hosts(shared(), 20).await;
+    identity::a_hundred_writers_make_one_host(shared(), "acme").await;
+    identity::recycled_addresses_stay_apart(shared()).await;
 }

@@ -5,6 +5,7 @@ pub mod configuration;
 pub mod configured;
 pub mod event;
 pub mod extract;
+pub mod identity;
 pub mod job;
 pub mod pull;
 pub mod schedule;

@@ -17,8 +17,13 @@ const FORMS: &[(&str, Form)] = &[
     ("short_name", Form::ShortName),
 ];
 
-const TAKES: &[(&str, Take)] =
-    &[("newest", Take::Newest), ("min", Take::Min), ("max", Take::Max), ("union", Take::Union)];
+const TAKES: &[(&str, Take)] = &[
+    ("newest", Take::Newest),
+    ("min", Take::Min),
+    ("max", Take::Max),
+    ("union", Take::Union),
+    ("nothing", Take::Nothing),
+];
 
 const CONFIDENCES: &[(&str, Confidence)] = &[("high", Confidence::High), ("low", Confidence::Low)];
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::link::{Doubt, Group, groups};
 use super::merge;
-use super::observation::{Raw, Record, Seen};
+use super::observation::{Raw, Record, Seen, record_name};
 use super::rules::{Confidence, Rules, Take};
 use super::value::short_digest;
 
@@ -48,6 +48,13 @@ pub struct Member {
     /// Its newest observation, with the pointer to the source's own words.
     #[serde(flatten)]
     pub seen: Seen,
+}
+
+impl Member {
+    /// What tells it from other records of all sources.
+    pub fn name(&self) -> String {
+        record_name(&self.source, &self.id)
+    }
 }
 
 /// Which record said something.

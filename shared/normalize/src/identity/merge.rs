@@ -33,7 +33,7 @@ pub(super) fn join(rules: &Rules, a: &Record, b: &Record) -> Record {
         let both = [newer, older].into_iter().filter_map(says);
         let take = rules.of(name).take;
         let Some((value, seen)) = (match take {
-            Take::Newest => both.max_by(|a, b| a.1.cmp(&b.1)),
+            Take::Newest | Take::Nothing => both.max_by(|a, b| a.1.cmp(&b.1)),
             Take::Min => both.min_by_key(|(value, seen)| (place(value), Reverse(seen.clone()))),
             Take::Max => both.max_by_key(|(value, seen)| (place(value), seen.clone())),
             Take::Union => {
@@ -69,7 +69,7 @@ pub(super) fn one<'r>(
         Take::Newest => said.max_by_key(|(_, record, _)| claim(record)),
         Take::Min => said.max_by_key(|(_, record, value)| (Reverse(place(value)), claim(record))),
         Take::Max => said.max_by_key(|(_, record, value)| (place(value), claim(record))),
-        Take::Union => None,
+        Take::Union | Take::Nothing => None,
     };
     best.map(|(n, _, value)| (n, value))
 }

@@ -170,11 +170,11 @@ impl Observation {
 impl Record {
     /// What tells it from other records of all sources.
     pub fn name(&self) -> String {
-        format!("{}/{}", encode_segment(self.source.as_str()), encode_segment(&self.id))
+        record_name(&self.source, &self.id)
     }
 
-    /// Texts that records which may be the same thing have in common.
-    pub fn keys(&self, rules: &Rules) -> BTreeSet<String> {
+    /// Texts that records which may be the same thing have in common, strongest tier first.
+    pub fn keys(&self, rules: &Rules) -> Vec<String> {
         super::keys::keys(rules, self).into_iter().flatten().collect()
     }
 
@@ -211,4 +211,9 @@ impl Record {
             Outcome::Updated
         }
     }
+}
+
+/// What tells a record from other records of all sources.
+pub(super) fn record_name(source: &SourceName, id: &str) -> String {
+    format!("{}/{}", encode_segment(source.as_str()), encode_segment(id))
 }

@@ -129,6 +129,8 @@ pub enum Take {
     /// All items of all records, each once; a record's own items are those of its newest
     /// observation.
     Union,
+    /// None: it says something of the record, not of the thing.
+    Nothing,
 }
 
 static NEWEST: FieldRule = FieldRule { take: Take::Newest, prefer: Vec::new() };

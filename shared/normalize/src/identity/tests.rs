@@ -27,6 +27,7 @@ pub(super) const FIELDS: &[&str] = &[
     "first_seen",
     "last_seen",
     "domain",
+    "vendor",
 ];
 
 pub(super) const RULES: &str = "
@@ -55,6 +56,7 @@ merge:
   first_seen: {take: min}
   last_seen: {take: max}
   os: {prefer: [b, a]}
+  vendor: {take: nothing}
 ";
 
 pub(super) fn read(text: &str) -> Result<Rules, String> {

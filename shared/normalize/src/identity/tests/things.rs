@@ -129,6 +129,12 @@ fn items_are_those_that_their_sources_still_report() {
 }
 
 #[test]
+fn what_is_said_of_a_record_is_not_said_of_the_thing() {
+    let made = made(&[record("a", "a1", 1, &json!({"serial": "s", "vendor": "a"}))]);
+    assert_eq!(made[0].fields.keys().collect::<Vec<_>>(), ["last_seen", "serial"]);
+}
+
+#[test]
 fn an_older_observation_fills_what_newer_ones_leave_open() {
     let rules = host_rules();
     let new = record("a", "a1", 5, &json!({"os": "new"}));
@@ -191,5 +197,5 @@ fn an_instant_far_ahead_of_the_request_does_not_count() {
 fn a_value_cannot_pose_as_a_fact() {
     let record = record("a", "a1", 1, &json!({"provider": "aws/instance=i-1", "instance": "x%"}));
     let keys = record.keys(&host_rules());
-    assert_eq!(keys.first().unwrap(), "instance/provider=aws%2Finstance=i-1/instance=x%25");
+    assert_eq!(keys[0], "instance/provider=aws%2Finstance=i-1/instance=x%25");
 }
