@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 use futures_util::future::join_all;
 use handlers::identity::{ByRules, Taken, take};
 use host::SystemIds;
-use model::config::{At, Decoder};
 use model::document::Document;
+use normalize::Model;
 use normalize::identity::{Entity, Member, Observation, Outcome, Raw, Rules};
 use ports::{Ids, Table};
 use serde_json::{Map, Value, json};
@@ -24,27 +24,9 @@ const HOSTS: usize = 8;
 static RULES: LazyLock<Arc<Rules>> = LazyLock::new(rules);
 
 fn rules() -> Arc<Rules> {
-    let document = Document::parse("host.yaml", include_str!("host.yaml")).unwrap();
-    let mut decoder = Decoder::new(&document);
-    let root = At { node: &document.root, path: String::new() };
-    let observation: Vec<Value> = serde_json::from_str(FIXTURES).unwrap();
-    let mut fields: BTreeSet<&str> = observation
-        .iter()
-        .flat_map(|one| one["fields"].as_object().unwrap().keys().map(String::as_str))
-        .collect();
-    fields.extend([
-        "open_ports",
-        "volumes",
-        "users",
-        "vulnerabilities",
-        "policies",
-        "tags",
-        "groups",
-    ]);
-    let fields: Vec<&str> = fields.into_iter().collect();
-    let identity = root.field("identity").unwrap();
-    let rules = Rules::decode(&mut decoder, &identity, root.field("merge").as_ref(), &fields);
-    Arc::new(decoder.finish(rules).unwrap())
+    let file = include_str!("../../config/models/host.yaml");
+    let model = Model::parse(&Document::parse("host.yaml", file).unwrap()).unwrap();
+    Arc::new(model.rules.unwrap())
 }
 
 /// The eighteen records, as they came with three pulls.

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 
 use normalize::identity::{self, Entity, Observation, Outcome, Record, Rules};
-use normalize::{Model, Row};
-use serde_json::{Map, Value};
 use store::cluster::{Change, Derived, Scope, Shape};
 use store::{Store, StoreError};
 
@@ -90,11 +88,4 @@ pub async fn take(
             Ok(Taken { outcome, reason: None, change: observed.change })
         }
     }
-}
-
-/// A row's fields as observations have them.
-pub fn fields(model: &Model, row: &Row<'_>) -> Map<String, Value> {
-    let named = model.fields.iter().zip(row.cells);
-    let value = |cell| serde_json::to_value(cell).unwrap_or_default();
-    named.map(|(field, cell)| (field.name.clone(), value(cell))).collect()
 }

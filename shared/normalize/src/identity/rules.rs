@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::form::glob;
 
-/// How records of a model are recognised as one thing, and made one.
+/// By what records are recognised as one thing; the section `merge` says how they become one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rules {
