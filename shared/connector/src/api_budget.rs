@@ -103,6 +103,14 @@ impl ApiBudget {
         self.policies.len()
     }
 
+    /// How long no call is left for, as an answer's header fields say it under the names that the
+    /// manifest gives them.
+    pub fn spent_for(&self, response: &Response, now: Timestamp) -> Option<Duration> {
+        let Told { remaining, reset } = self.told(response);
+        let wait = reset.filter(|_| remaining == Some(0))?.duration_since(now);
+        Duration::try_from(wait).ok().filter(|wait| !wait.is_zero())
+    }
+
     fn told(&self, response: &Response) -> Told {
         let number = |name: &str| response.header(name)?.trim().parse::<i64>().ok();
         let left = number(&self.remaining_header);

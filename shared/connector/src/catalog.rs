@@ -13,7 +13,8 @@ pub struct Catalog(BTreeMap<String, Choice>);
 /// What is chosen of a stream.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Choice {
-    properties: Map<String, Value>,
+    /// None where nothing is said of them.
+    properties: Option<Map<String, Value>>,
     cursor_field: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ impl From<Configured> for Catalog {
         let choice = |entry: Entry| {
             let properties = entry.stream.json_schema.get("properties").and_then(Value::as_object);
             let choice = Choice {
-                properties: properties.cloned().unwrap_or_default(),
+                properties: Some(properties.cloned().unwrap_or_default()),
                 cursor_field: entry.cursor_field.unwrap_or_default(),
             };
             (entry.stream.name, choice)
@@ -51,9 +52,15 @@ impl From<Configured> for Catalog {
 }
 
 impl Catalog {
+    /// One that says nothing but which cursor fields are wanted.
+    pub fn with_cursors(wanted: impl Iterator<Item = (String, Vec<String>)>) -> Self {
+        let choice = |cursor_field| Choice { properties: None, cursor_field };
+        Self(wanted.map(|(stream, cursor_field)| (stream, choice(cursor_field))).collect())
+    }
+
     /// The properties of a stream's schema, when the catalogue has the stream.
     pub(crate) fn properties(&self, stream: &str) -> Option<&Map<String, Value>> {
-        self.0.get(stream).map(|choice| &choice.properties)
+        self.0.get(stream).and_then(|choice| choice.properties.as_ref())
     }
 
     /// The path of the field that a stream's reader wants as its cursor; empty when none.
@@ -82,5 +89,8 @@ mod tests {
         assert!(catalog.properties("c").is_none());
         assert_eq!(catalog.cursor_field("a"), ["x"]);
         assert!(catalog.cursor_field("b").is_empty() && catalog.cursor_field("c").is_empty());
+        let wanted = Catalog::with_cursors([("a".to_owned(), vec!["x".to_owned()])].into_iter());
+        assert!(wanted.properties("a").is_none());
+        assert_eq!(wanted.cursor_field("a"), ["x"]);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connector::{Error as SourceError, Hosting, Limits, Outline, Rates, Runtime, Source};
+use connector::{Catalog, Error as SourceError, Hosting, Limits, Outline, Rates, Runtime, Source};
 use lake::Mode;
 use model::config::{Budget, Connection, Schedule, Settings, StreamConfig, SyncMode, TenantFile};
 use model::{Classify, ConnectionId, Cron, CronError, TenantId, Timestamp};
@@ -112,7 +112,8 @@ impl Configured {
         let source = found.connection.source.as_str();
         Ok(Arc::new(rates::Rated {
             name: format!("{source}#{}/{connection}", found.tenant.tenant),
-            rates,
+            rates: Arc::new(rates),
+            clock: Arc::clone(self.store.clock()),
             budgets: self.budgets.clone(),
             timeout: found.settings.limits.timeout,
             patience: Patience { longest: LONGEST_WAIT, waits: None },
@@ -207,8 +208,10 @@ impl Configured {
         };
         let LoadedSource { manifest, overlay } = found.source.as_ref();
         let grants = grants::Kept::new(self.store.clone(), (&found.tenant.tenant, connection));
-        let rates = Rates::Host;
-        let hosting = Hosting { grants: Some(Arc::new(grants)), rates, ..Hosting::default() };
+        let cursors = found.connection.streams.cursors();
+        let cursors = cursors.map(|(stream, field)| (stream.to_string(), field.to_vec()));
+        let catalog = Catalog::with_cursors(cursors);
+        let hosting = Hosting { grants: Some(Arc::new(grants)), rates: Rates::Host, catalog };
         let config = Value::Object(config);
         let source = Source::hosted(manifest, overlay, &config, (runtime, hosting)).await;
         source.map_err(failed)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use connector::{Error as SourceError, Stream};
+use connector::{Error as SourceError, Source, Stream};
 use model::config::{Connection, Streams, TenantFile};
 use model::document::{Document, Fault, Node};
 use model::{ConnectionId, ModelName, TenantId};
@@ -171,9 +171,14 @@ impl Configuration {
     ) -> Result<Option<Fault>, Error> {
         let made = trial(&Value::Object(connection.config.clone()), source);
         let pulled = |stream: &&Stream| connection.streams.config(stream.name()).is_some();
-        let landable = made
-            .and_then(|made| made.streams().iter().filter(pulled).try_for_each(Stream::landable));
-        let Err(error) = landable else { return Ok(None) };
+        let made = made.and_then(|made| {
+            made.streams().iter().filter(pulled).try_for_each(Stream::landable)?;
+            Ok(made)
+        });
+        let error = match made {
+            Ok(made) => return Ok(cursor(place, &connection.streams, &made)),
+            Err(error) => error,
+        };
         let (name, path) = (connection.source.as_str(), place.path.as_str());
         Ok(Some(match error {
             SourceError::Stream { stream, source } => Fault {
@@ -268,6 +273,17 @@ fn streams(place: &Place<'_>, listed: &Streams, source: &LoadedSource, faults: &
             faults.push(place.document.fault(node, &path, message));
         }
     }
+}
+
+/// A cursor field for a stream whose manifest does not leave it open.
+fn cursor(place: &Place<'_>, streams: &Streams, source: &Source) -> Option<Fault> {
+    let fixed = |name| source.stream(name).is_ok_and(|stream| !stream.cursor_is_chosen());
+    let (name, _) = streams.cursors().find(|(name, _)| fixed(name))?;
+    let message = format!(
+        "`cursor_field` of stream `{name}`: its manifest does not leave that open \
+         (`allow_catalog_defined_cursor_field`)"
+    );
+    Some(place.fault(&["streams"], message))
 }
 
 /// Configuration that the manifest's `spec` demands and the file lacks, and names that are

@@ -277,3 +277,24 @@ sources:
         "there is no model `oder`, did you mean `order`?; there are: b, order"
     );
 }
+
+#[tokio::test]
+async fn a_cursor_field_that_the_manifest_does_not_leave_open_is_refused() {
+    let sync = "incremental_sync: {type: DatetimeBasedCursor, cursor_field: updated, \
+                datetime_format: \"%Y-%m-%d\", start_datetime: \"2024-01-01\"";
+    let manifest = |open: &str| {
+        SOURCE.replace(
+            "name: orders, primary_key",
+            &format!("name: orders, {sync}{open}}}, primary_key"),
+        )
+    };
+    let tenant = format!("{BLUEBIRD}    streams: [{{name: orders, cursor_field: changed}}]\n");
+    let closed = manifest("");
+    let (store, configuration) =
+        folder(&[("sources/shop.yaml", &closed), ("tenants/bluebird.yaml", &tenant)]).await;
+    let faults = configuration.check().await.unwrap();
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert!(told.len() == 1 && told[0].contains("`cursor_field` of stream `orders`"), "{told:?}");
+    put(&store, "sources/shop.yaml", &manifest(", allow_catalog_defined_cursor_field: true")).await;
+    assert_eq!(configuration.check().await.unwrap(), []);
+}

@@ -91,6 +91,15 @@ impl Streams {
             Self::Listed(list) => list.iter().find(|config| &config.name == name).cloned(),
         }
     }
+
+    /// The cursor fields that are wanted instead of the manifest's, by stream.
+    pub fn cursors(&self) -> impl Iterator<Item = (&StreamName, &[String])> {
+        let list = match self {
+            Self::All => &[],
+            Self::Listed(list) => list.as_slice(),
+        };
+        list.iter().filter_map(|config| Some((&config.name, config.cursor_field.as_deref()?)))
+    }
 }
 
 impl JsonSchema for Streams {
