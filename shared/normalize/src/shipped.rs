@@ -120,3 +120,29 @@ fn orders_lines_and_customers_join() {
     }
     assert_eq!(joined, ["ada@example.com 1001 1 50.0000", "ada@example.com 1001 2 125.0000"]);
 }
+
+#[test]
+fn editors_take_what_the_reader_takes() {
+    let mut compiler = boon::Compiler::new();
+    compiler.add_resource("model.json", crate::schema().to_value()).unwrap();
+    let mut schemas = boon::Schemas::new();
+    let schema = compiler.compile("model.json", &mut schemas).unwrap();
+    let files = [
+        model!("customer"),
+        model!("host"),
+        model!("invoice"),
+        model!("order"),
+        model!("order_line"),
+        model!("package"),
+        model!("plant"),
+        model!("product"),
+        model!("transaction"),
+    ];
+    for file in files {
+        let file = Document::parse("model.yaml", file).unwrap().root.to_json();
+        assert!(schemas.validate(&file, schema).is_ok(), "{}", file["description"]);
+    }
+    let misspelt = json!({"version": 1, "fields": {"id": "string"}, "identity": ["id"],
+        "sources": {"a/b": {"field": {}}}});
+    assert!(schemas.validate(&misspelt, schema).is_err());
+}

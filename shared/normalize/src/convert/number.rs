@@ -35,6 +35,9 @@ pub(super) fn integer(text: &str) -> Result<i64, Problem> {
     }
 }
 
+/// Digits that 128 bits always hold.
+const MOST: usize = 38;
+
 /// A number times ten to the power of `scale`, when that is whole and has at most `precision`
 /// digits.
 pub(crate) fn scaled(text: &str, precision: u8, scale: u8) -> Result<i128, NumberFault> {
@@ -58,8 +61,11 @@ pub(crate) fn scaled(text: &str, precision: u8, scale: u8) -> Result<i128, Numbe
     };
     let significant = whole.len() + fraction.len() - trailing;
     let digits = whole.bytes().chain(fraction.bytes()).take(significant);
-    let digits: Vec<u8> = digits.skip_while(|digit| *digit == b'0').take(40).collect();
-    if digits.is_empty() {
+    let digits = digits.skip_while(|digit| *digit == b'0').take(MOST + 1);
+    let (value, length) = digits.fold((0_i128, 0), |(value, length), digit| {
+        (value.wrapping_mul(10).wrapping_add(i128::from(digit - b'0')), length + 1)
+    });
+    if length == 0 {
         return Ok(0);
     }
     let count = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
@@ -67,15 +73,13 @@ pub(crate) fn scaled(text: &str, precision: u8, scale: u8) -> Result<i128, Numbe
         .saturating_sub(count(fraction.len()))
         .saturating_add(count(trailing))
         .saturating_add(i64::from(scale));
-    let Ok(moved) = u32::try_from(moved) else {
+    let Ok(moved) = usize::try_from(moved) else {
         return Err(if moved < 0 { NumberFault::Fraction } else { NumberFault::Large });
     };
-    let length = u32::try_from(digits.len()).unwrap_or(u32::MAX);
-    if length.saturating_add(moved) > u32::from(precision) {
+    if length > MOST || length.saturating_add(moved) > usize::from(precision) {
         return Err(NumberFault::Large);
     }
-    let value = digits.iter().fold(0_i128, |sum, digit| sum * 10 + i128::from(digit - b'0'));
-    let value = value * 10_i128.pow(moved);
+    let value = value * 10_i128.pow(u32::try_from(moved).unwrap_or(0));
     Ok(if negative { -value } else { value })
 }
 

@@ -123,9 +123,13 @@ impl Reader<'_> {
                 at += 1;
                 let Some((token, json)) = self.token(text, number) else { continue };
                 let items = match json {
-                    JsonType::Null => Vec::new(),
-                    JsonType::Array => serde_json::from_str(token).unwrap_or_default(),
-                    _ => serde_json::from_str(token).map(|one| vec![one]).unwrap_or_default(),
+                    JsonType::Null => Ok(Vec::new()),
+                    JsonType::Array => serde_json::from_str(token),
+                    _ => serde_json::from_str(token).map(|one| vec![one]),
+                };
+                let Ok(items) = items else {
+                    reasons.add(field, too_deep(field, input, token));
+                    continue;
                 };
                 if items_into(field, input, &items, (&mut found, &mut *reasons)) {
                     self.take(number);
@@ -311,6 +315,12 @@ fn within(field: &Field, cell: &Cell<'_>) -> Result<(), Problem> {
         return Err(Problem { rule: Rule::Range, accepted });
     }
     Ok(())
+}
+
+/// Its items are nested more deeply than they can be told apart.
+fn too_deep(field: &Field, input: &Input, token: &str) -> Violation {
+    let accepted = "a list of texts".to_owned();
+    violation(field, input, token, Problem { rule: Rule::Type, accepted })
 }
 
 fn violation(field: &Field, input: &Input, token: &str, problem: Problem) -> Violation {

@@ -168,3 +168,69 @@ fn whatever_is_no_record_is_refused_with_its_reason() {
         refused(&model, record, expected);
     }
 }
+
+#[test]
+fn a_list_that_is_nested_too_deeply_is_left_out_and_stays() {
+    let model = model(
+        "version: 1\nfields: {id: {type: string, required: true}, tags: list}\nidentity: [id]\nsources: {s/t: {fields: {id: id, tags: tags}}}\n",
+    );
+    let deep = format!("{}{}", "[".repeat(150), "]".repeat(150));
+    let kept = read(&model, format!(r#"{{"id":"x","tags":{deep}}}"#).as_bytes());
+    assert_eq!(kept.rows, [format!(r#"x, - | {{"tags":{deep}}}"#)]);
+}
+
+#[test]
+fn a_field_that_must_not_break_a_rule_stops_its_object() {
+    let model = model(
+        "version: 1\nfields: {id: {type: string, required: true, on_violation: fail}}\nidentity: [id]\nsources: {s/t: {fields: {id: id}}}\n",
+    );
+    let mut kept = Kept::default();
+    let refusal = model.reader("s", "t").unwrap().rows(b"{}", &mut kept).unwrap_err();
+    assert_eq!((refusal.action, kept.refused.len()), (Action::Fail, 0));
+}
+
+#[test]
+fn drift_tells_paths_and_types_of_what_is_unknown_vanished_or_retyped() {
+    let model = model(
+        "version: 1\nfields: {id: {type: string, required: true}, n: integer, c: string, o: string}\nidentity: [id]\nsources: {s/t: {fields: {id: id, n: a.n, c: a.c, o: [a.x, a.y]}, known: [k, 'q?', 'l[].z']}}\n",
+    );
+    let mut reader = model.reader("s", "t").unwrap();
+    let records = [
+        r#"{"id":"1","a":{"n":1,"new":{"x":1}},"l":[{"z":1},{"z":2,"w":null}]}"#,
+        r#"{"id":"2","a":{"n":"7","new":[]},"l":[],"s":true}"#,
+        r#"{"id":"3","a":null}"#,
+    ];
+    for record in records {
+        reader.rows(record.as_bytes(), &mut Kept::default()).unwrap();
+    }
+    let told = |fact: Fact| format!("{} {}: {}", fact.kind.as_str(), fact.path, fact.found);
+    let facts: Vec<String> = reader.drift().into_iter().map(told).collect();
+    let expected = [
+        "unknown a.new: array or object",
+        "unknown l[].w: null",
+        "unknown s: boolean",
+        "retyped a.n: string",
+        "vanished a.c: ",
+        "vanished k: ",
+    ];
+    assert_eq!(facts, expected);
+    let places = reader.places();
+    assert!(
+        places
+            .iter()
+            .any(|(path, types)| path == "a.n" && types.to_string() == "integer or string")
+    );
+    assert_eq!(reader.counts(), (3, 0));
+}
+
+#[test]
+fn unknown_names_beyond_a_thousand_are_counted_only() {
+    let model = simple("a: a");
+    let mut reader = model.reader("s", "t").unwrap();
+    let names: Vec<String> = (0..1_200).map(|n| format!("\"n{n}\":{n}")).collect();
+    let record = format!("{{\"id\":\"x\",{}}}", names.join(","));
+    reader.rows(record.as_bytes(), &mut Kept::default()).unwrap();
+    assert_eq!(reader.counts(), (1, 200));
+    let unknown = reader.drift().into_iter().filter(|fact| fact.kind == crate::DriftKind::Unknown);
+    assert_eq!(unknown.count(), 1_000);
+}
