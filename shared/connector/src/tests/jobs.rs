@@ -128,3 +128,27 @@ async fn no_more_jobs_run_at_once_than_the_source_allows() {
     second.next().await.unwrap();
     assert_eq!(paths(&provider).len(), 2);
 }
+
+#[tokio::test]
+async fn a_walk_that_goes_on_elsewhere_knows_what_its_job_was_asked_for_with_and_keeps_no_secret() {
+    let asked =
+        "/jobs/{{ creation_response.id }}?of={{ creation_response.request.headers['X-Of'] }}";
+    let manifest = REPORT.replace("/jobs/{{ creation_response.id }}", asked).replace(
+        "http_method: POST}",
+        "http_method: POST, request_headers: {X-Of: reports, X-Key: s3cret}}",
+    );
+    let provider = Provider::answering([r#"{"id": 7}"#, DONE, r#"[{"id": 1}]"#]);
+    let stream = source(&manifest, "", &provider).streams()[0].clone();
+    let mut reader = stream.read(&slice(&stream), None);
+    let mut page = reader.next().await.unwrap().unwrap();
+    while page.waiting {
+        page = reader.next().await.unwrap().unwrap();
+    }
+    let place = serde_json::to_string(&page.next.unwrap()).unwrap();
+    assert!(place.contains("7") && !place.contains("s3cret"), "{place}");
+    let provider = Provider::answering([DONE, r#"[{"id": 2}]"#]);
+    let stream = source(&manifest, "", &provider).streams()[0].clone();
+    let mut reader = stream.read(&slice(&stream), Some(serde_json::from_str(&place).unwrap()));
+    while reader.next().await.unwrap().is_some() {}
+    assert_eq!(paths(&provider), ["jobs/7?of=reports", "b"]);
+}
