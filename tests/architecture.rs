@@ -46,7 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "testkit",
         ],
     ),
-    ("fuzz", &["connector", "model", "ports", "request"]),
+    ("fuzz", &["connector", "model", "normalize", "ports", "request"]),
     ("system-tests", &[]),
     ("xtask", &[]),
 ];

@@ -1,4 +1,5 @@
-//! Fuzzing of what reads the texts of strangers: manifests, templates, dates, paths, states.
+//! Fuzzing of what reads the texts of strangers: manifests, templates, dates, paths, states,
+//! standard models and their records.
 //!
 //! A [`Target`] takes any text; the only ways to fail are a panic, a death and a hang. Texts are
 //! mutated from a corpus by a seeded generator, so a failure comes again with its seed, and a text
@@ -7,6 +8,7 @@
 
 mod corpus;
 mod mutation;
+mod standard_model;
 mod target;
 mod world;
 

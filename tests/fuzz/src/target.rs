@@ -1,5 +1,7 @@
 //! What is fuzzed.
 
+mod words;
+
 use connector::protocol::{Messages, Selected, read, states};
 use connector::{Manifest, Source};
 use model::config::Overlay;
@@ -9,6 +11,9 @@ use request::interpolation::{Context, InterpolatedBoolean, Template, Types};
 use request::value::Value;
 use serde_json::json;
 
+use words::{DATETIME_WORDS, DPATH_WORDS, MANIFEST_WORDS, STATE_WORDS, STATEFUL, TEMPLATE_WORDS};
+
+use crate::standard_model;
 use crate::world::{World, now, ready, runtime};
 
 /// A reader of texts.
@@ -24,12 +29,20 @@ pub enum Target {
     Dpath,
     /// States that a read starts from.
     State,
+    /// Standard models, and the records that they read.
+    Model,
 }
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Manifest, Self::Interpolation, Self::Datetime, Self::Dpath, Self::State];
+    pub const ALL: [Self; 6] = [
+        Self::Manifest,
+        Self::Interpolation,
+        Self::Datetime,
+        Self::Dpath,
+        Self::State,
+        Self::Model,
+    ];
 
     /// The folder of its corpus.
     pub fn name(self) -> &'static str {
@@ -39,6 +52,7 @@ impl Target {
             Self::Datetime => "datetime",
             Self::Dpath => "dpath",
             Self::State => "state",
+            Self::Model => "model",
         }
     }
 
@@ -50,6 +64,7 @@ impl Target {
             Self::Datetime => DATETIME_WORDS,
             Self::Dpath => DPATH_WORDS,
             Self::State => STATE_WORDS,
+            Self::Model => standard_model::WORDS,
         }
     }
 
@@ -62,6 +77,7 @@ impl Target {
             Self::Datetime => datetime(text),
             Self::Dpath => dpath(text),
             Self::State => state(text),
+            Self::Model => standard_model::take(text),
         }
     }
 }
@@ -187,222 +203,3 @@ fn walk(manifest: &str, body: &str, messages: &serde_json::Value) -> String {
     let kind = done.map(|done| done.map(|summary| summary.failed.len()).is_ok());
     format!("{kind:?} {}", error.unwrap_or_default())
 }
-
-const MANIFEST_WORDS: &[&str] = &[
-    "type: ",
-    "$ref: ",
-    "$parameters: ",
-    "\"#/definitions/a\"",
-    "*a",
-    "&a ",
-    "<<: ",
-    "- ",
-    "? ",
-    "!!int ",
-    "streams: ",
-    "definitions: ",
-    "retriever: ",
-    "requester: ",
-    "paginator: ",
-    "incremental_sync: ",
-    "partition_router: ",
-    "transformations: ",
-    "schema_loader: ",
-    "DeclarativeStream",
-    "SimpleRetriever",
-    "HttpRequester",
-    "DatetimeBasedCursor",
-    "SubstreamPartitionRouter",
-    "ListPartitionRouter",
-    "CursorPagination",
-    "OffsetIncrement",
-    "PageIncrement",
-    "AddFields",
-    "RemoveFields",
-    "OAuthAuthenticator",
-    "\"{{ config['a'] }}\"",
-    "step: P1D",
-    "cursor_granularity: PT1S",
-    "page_size: ",
-    "null",
-    "[]",
-    "{}",
-    "| ",
-    "> ",
-];
-
-const TEMPLATE_WORDS: &[&str] = &[
-    "{{ ",
-    " }}",
-    "{% if ",
-    " %}",
-    "{% else %}",
-    "{% endif %}",
-    "{% for x in ",
-    "{% endfor %}",
-    "{% set x = ",
-    "{# ",
-    " #}",
-    "config['key']",
-    "record.",
-    "response",
-    " | ",
-    "string",
-    "int",
-    "hash",
-    "base64encode",
-    "regex_search('(a+)+$')",
-    "format_datetime(",
-    "now_utc()",
-    "timestamp(",
-    "duration('P1D')",
-    "day_delta(",
-    "range(",
-    "'x' * ",
-    " ** ",
-    " // ",
-    " % ",
-    " ~ ",
-    " if ",
-    " else ",
-    " and ",
-    " not ",
-    " in ",
-    " is defined",
-    ".get('a')",
-    ".split(',')",
-    ".replace('a', 'b')",
-    ".strftime('%Y')",
-    "[::-1]",
-    "[1:",
-    "(",
-    ")",
-    ", ",
-    "\\",
-    "tojson",
-    "default(1)",
-    "round(1)",
-    "'%s' % ",
-    "'{}'.format(",
-    "join('')",
-    "map(attribute='a')",
-    "sort",
-];
-
-const DATETIME_WORDS: &[&str] = &[
-    "%Y",
-    "%m",
-    "%d",
-    "%H",
-    "%M",
-    "%S",
-    "%f",
-    "%z",
-    "%Z",
-    "%s",
-    "%ms",
-    "%_ms",
-    "%s_as_float",
-    "%epoch_microseconds",
-    "%j",
-    "%y",
-    "%b",
-    "%B",
-    "%a",
-    "%A",
-    "%p",
-    "%I",
-    "%U",
-    "%W",
-    "%G",
-    "%u",
-    "%V",
-    "%%",
-    "%c",
-    "%x",
-    "%X",
-    "%",
-    "T",
-    "Z",
-    "+00:00",
-    "-2359",
-    "+24:00",
-    "0000",
-    "9999",
-    "12",
-    "31",
-    "24:00",
-    "60",
-    "2024-02-29",
-    "0001-01-01",
-    "9999-12-31T23:59:59.999999Z",
-    "P1Y2M3DT4H5M6.7S",
-    "P1W",
-    "-P",
-    "PT",
-    "P999999999Y",
-    "2024-W53-7",
-    "2024-366",
-    "٣",
-];
-
-const DPATH_WORDS: &[&str] = &[
-    "*",
-    "**",
-    "[]",
-    "data",
-    "items",
-    "\"\"",
-    "\"*\"",
-    "\"{{ config['a'] }}\"",
-    "0",
-    ", ",
-    "[",
-    "]",
-    "{\"",
-    "\":",
-    "null",
-    "{\"data\":",
-    "[{\"id\":1}]",
-    "\\u0000",
-    "\\ud83d",
-    "1e999",
-    "/",
-    "?",
-    "!",
-    "a*b",
-    "[0]",
-    "\"a/b\"",
-];
-
-const STATE_WORDS: &[&str] = &[
-    "{\"type\":\"STREAM\",\"stream\":",
-    "\"stream_descriptor\":{\"name\":\"plain\"}",
-    "\"name\":\"parts\"",
-    "\"stream_state\":",
-    "\"at\":",
-    "\"states\":[",
-    "\"partition\":{\"p\":\"x\",\"parent_slice\":{}}",
-    "\"cursor\":",
-    "\"state\":{",
-    "\"use_global_cursor\":true",
-    "\"lookback_window\":",
-    "\"parent_state\":",
-    "\"global\":{",
-    "\"shared_state\":",
-    "\"stream_states\":[",
-    "\"2024-01-02T00:00:00Z\"",
-    "\"9999-12-31T23:59:59Z\"",
-    "\"x\"",
-    "1704067200",
-    "null",
-    "true",
-    "{}",
-    "[]",
-    ",",
-    "\"__ab_no_cursor_state_message\":true",
-];
-
-/// A stream with a cursor, one with a cursor for each partition, one over such a parent.
-const STATEFUL: &[&str] =
-    &[include_str!("../manifests/cursor.yaml"), include_str!("../manifests/partitions.yaml")];

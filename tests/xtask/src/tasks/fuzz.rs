@@ -8,7 +8,7 @@ use crate::Fault;
 use crate::machine::{Dice, cargo, run, say, target};
 
 /// What is fuzzed.
-const TARGETS: [&str; 5] = ["manifest", "interpolation", "datetime", "dpath", "state"];
+const TARGETS: [&str; 6] = ["manifest", "interpolation", "datetime", "dpath", "state", "model"];
 
 /// Fuzzes each target, or one, for so many minutes; a fault when one dies or hangs, with the file
 /// of the text that it died of.
