@@ -145,7 +145,7 @@ async fn a_walk_that_goes_on_elsewhere_knows_what_its_job_was_asked_for_with_and
         page = reader.next().await.unwrap().unwrap();
     }
     let place = serde_json::to_string(&page.next.unwrap()).unwrap();
-    assert!(place.contains("7") && !place.contains("s3cret"), "{place}");
+    assert!(place.contains('7') && !place.contains("s3cret"), "{place}");
     let provider = Provider::answering([DONE, r#"[{"id": 2}]"#]);
     let stream = source(&manifest, "", &provider).streams()[0].clone();
     let mut reader = stream.read(&slice(&stream), Some(serde_json::from_str(&place).unwrap()));
