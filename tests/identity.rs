@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::{BoxFuture, join_all};
-use handlers::identity::take;
+use handlers::identity::{observation, take};
 use local::{Database, SqliteTable};
+use model::document::Document;
+use normalize::identity::{Observation, Raw};
+use normalize::{Model, Refusal, Row, Sink};
 use ports::{Ids, Table};
 use testkit::{
     Call, Fault, Faults, Faulty, Gate, ManualClock, MemoryTable, Passage, SeededIds, Side,
@@ -89,6 +92,56 @@ async fn recycled_addresses_stay_apart_in_memory_and_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     cases::recycled_addresses_stay_apart(memory()).await;
     cases::recycled_addresses_stay_apart(sqlite(&folder).await).await;
+}
+
+/// Rows of one vendor's records as observations.
+struct Seen<'m> {
+    model: &'m Model,
+    source: &'m str,
+    all: Vec<Observation>,
+}
+
+impl Sink for Seen<'_> {
+    fn row(&mut self, row: &Row<'_>) {
+        let key = format!("landing/{}/hosts/x.ndjson", self.source).parse().unwrap();
+        let raw = Raw { key, line: self.all.len() as u64, sha256: "00".to_owned() };
+        let fetched = "2026-03-03T00:00:00Z".parse().unwrap();
+        let source = self.source.parse().unwrap();
+        self.all.push(observation(self.model, row, source, fetched, raw));
+    }
+
+    fn refused(&mut self, _: &Refusal) {}
+}
+
+#[tokio::test]
+async fn records_as_vendors_give_them_become_hosts() {
+    let file = include_str!("../config/models/host.yaml");
+    let model = Model::parse(&Document::parse("host.yaml", file).unwrap()).unwrap();
+    let vendors = [
+        ("qualys", include_str!("../shared/normalize/src/shipped/qualys.ndjson")),
+        ("crowdstrike", include_str!("../shared/normalize/src/shipped/crowdstrike.ndjson")),
+        ("tenable", include_str!("../shared/normalize/src/shipped/tenable.ndjson")),
+    ];
+    let tenant = Tenant::new(&memory(), "acme");
+    for (source, records) in vendors {
+        let mut seen = Seen { model: &model, source, all: Vec::new() };
+        let mut reader = model.reader(source, "hosts").unwrap();
+        for record in records.lines() {
+            reader.rows(record.as_bytes(), &mut seen).unwrap();
+        }
+        for observation in &seen.all {
+            tenant.take(observation).await;
+        }
+    }
+    let hosts = tenant.hosts().await;
+    let mut found: Vec<Vec<&str>> = hosts
+        .values()
+        .map(|host| host.sources.iter().map(|one| one.source.as_str()).collect())
+        .collect();
+    found.sort();
+    let [laptop, linux, windows] =
+        [&["crowdstrike"][..], &["crowdstrike", "qualys", "tenable"], &["qualys"]];
+    assert_eq!(found, [laptop, linux, windows]);
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use normalize::identity::{self, Entity, Observation, Outcome, Record, Rules};
+use model::{SourceName, Timestamp};
+use normalize::identity::{self, Entity, Observation, Outcome, Raw, Record, Rules};
+use normalize::{Model, Row};
 use store::cluster::{Change, Derived, Scope, Shape};
 use store::{Store, StoreError};
 
@@ -88,4 +90,17 @@ pub async fn take(
             Ok(Taken { outcome, reason: None, change: observed.change })
         }
     }
+}
+
+/// A row as an observation of the record that the model's key names.
+pub fn observation(
+    model: &Model,
+    row: &Row<'_>,
+    source: SourceName,
+    fetched: Timestamp,
+    raw: Raw,
+) -> Observation {
+    let key = model.key.iter().filter_map(|number| row.cells.get(*number));
+    let id = key.map(ToString::to_string).collect::<Vec<_>>().join("/");
+    Observation { source, id, fetched, fields: row.fields(model), raw }
 }
