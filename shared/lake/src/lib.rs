@@ -5,6 +5,7 @@
 
 mod absent;
 pub mod commit;
+pub mod curated;
 pub mod ddl;
 mod digest;
 mod fold;
