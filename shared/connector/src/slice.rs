@@ -76,6 +76,9 @@ pub struct Slice {
     pub start: Option<String>,
     /// The window's end as it is sent; inclusive where the source is.
     pub end: Option<String>,
+    /// Whether the `incremental_stream` of a `StateDelegatingStream` reads it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) delegated: bool,
 }
 
 impl fmt::Display for Partition {

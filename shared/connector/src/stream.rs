@@ -312,7 +312,8 @@ impl Stream {
 
     /// Refuses a stream that a lake cannot hold: there is no place in it for files.
     pub fn landable(&self) -> Result<(), Error> {
-        let Some(files) = &self.0.files else { return Ok(()) };
+        let later = self.0.delegated.as_ref().and_then(|later| later.incremental.files.as_ref());
+        let Some(files) = self.0.files.as_ref().or(later) else { return Ok(()) };
         let message = "`file_uploader` is not supported in the lake: `headwater source read` \
                        reads this stream";
         Err(Error::Stream { stream: self.0.name.to_string(), source: files.fault(message.into()) })
@@ -345,7 +346,7 @@ impl Stream {
         from: Option<&CursorValue>,
         now: Timestamp,
     ) -> Result<Vec<Slice>, Error> {
-        let core = &self.0;
+        let (core, delegated) = self.0.going_on(from);
         let cursor = match &core.cursor {
             None => return Ok(vec![core.slice(partition, None)]),
             Some(Cursor::Count(cursor)) => {
@@ -367,12 +368,13 @@ impl Stream {
         let windows = progress.windows(cursor, cursor.end(Moment::utc(now)), most);
         let windows = windows.map_err(|e| core.state_error(&e))?;
         let parts = windows.into_iter().flat_map(|window| cursor.parts(window));
-        Ok(parts.map(|bounds| core.slice(partition, Some(&bounds))).collect())
+        let slice = |bounds| Slice { delegated, ..core.slice(partition, Some(&bounds)) };
+        Ok(parts.map(slice).collect())
     }
 
     /// Reads the pages of a slice, from its start or from a place that an earlier read gave.
     pub fn read(&self, slice: &Slice, from: Option<Position>) -> PageReader {
-        let core = &self.0;
+        let core = self.0.of_slice(slice);
         let span = slice.window.filter(|_| core.filters_by_cursor()).map(|window| Span {
             low: Moment::utc(window.from()),
             high: Moment::utc(window.until()),

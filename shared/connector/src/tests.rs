@@ -3,6 +3,7 @@
 mod answers;
 mod control;
 mod counts;
+mod delegating;
 mod fake;
 mod files;
 mod halves;

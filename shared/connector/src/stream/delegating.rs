@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use model::CursorValue;
 use request::datetime::Period;
 use serde_json::{Map, Value as Json};
 
@@ -9,6 +10,7 @@ use super::Core;
 use crate::cursor::Moment;
 use crate::part::{BuildError, Part};
 use crate::run::NO_STATE;
+use crate::slice::Slice;
 use crate::source::Shared;
 
 /// What reads a stream once it has a state.
@@ -60,11 +62,34 @@ impl Core {
         }
     }
 
+    /// Who goes on with the stream from an instant that an earlier read has reached, and whether
+    /// that is the incremental one: where both have a cursor over time and one partition.
+    pub(crate) fn going_on(self: &Arc<Self>, from: Option<&CursorValue>) -> (&Arc<Self>, bool) {
+        let (Some(delegated), Some(CursorValue::Instant(at))) = (&self.delegated, from) else {
+            return (self, false);
+        };
+        let fits = |core: &Self| core.datetime().is_some() && core.router.is_none();
+        let fit = fits(self) && fits(&delegated.incremental);
+        let goes_on = fit && self.is_young(delegated, Some(Moment::utc(*at)));
+        if goes_on { (&delegated.incremental, true) } else { (self, false) }
+    }
+
+    /// Who reads a slice.
+    pub(crate) fn of_slice(self: &Arc<Self>, slice: &Slice) -> &Arc<Self> {
+        let delegated = self.delegated.as_ref().filter(|_| slice.delegated);
+        delegated.map_or(self, |delegated| &delegated.incremental)
+    }
+
     /// Whether the API still knows all that changed since a state.
     fn remembers(&self, delegated: &Delegated, state: &Map<String, Json>) -> bool {
+        let reached = || self.reached(state).or_else(|| delegated.incremental.reached(state));
+        delegated.retention.is_none() || self.is_young(delegated, reached())
+    }
+
+    /// Whether the API still knows all that changed since an instant.
+    fn is_young(&self, delegated: &Delegated, reached: Option<Moment>) -> bool {
         let Some(retention) = delegated.retention else { return true };
         let now = Moment::utc(self.shared.runtime.now);
-        let reached = self.reached(state).or_else(|| delegated.incremental.reached(state));
         let known = reached.zip(now.minus(retention)).is_some_and(|(at, oldest)| at >= oldest);
         if !known {
             tracing::warn!(
