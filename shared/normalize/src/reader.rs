@@ -34,7 +34,7 @@ pub struct Row<'a> {
     pub extra: &'a str,
     /// The row's place in its record's list, from 1, where the model explodes one.
     pub place: Option<u32>,
-    /// Values that break a rule and were left out, as their fields have it.
+    /// Values that break a rule and were left out, as their fields have it; sixteen at most.
     pub nulled: &'a [Violation],
 }
 
@@ -174,7 +174,7 @@ impl<'m> Reader<'m> {
         }
         self.rest(text, row);
         tally.rows += 1;
-        tally.nulled += reasons.nulled.len() as u64;
+        tally.nulled += reasons.left_out;
         let extra = std::str::from_utf8(&self.extra).unwrap_or("{}");
         sink.row(&Row { cells: &cells, extra, place, nulled: &reasons.nulled });
         Ok(())
@@ -230,6 +230,8 @@ fn text(record: &[u8]) -> Result<&str, Violation> {
 struct Reasons {
     violations: Vec<Violation>,
     nulled: Vec<Violation>,
+    /// Values that are left out, also those beyond the most that are told.
+    left_out: u64,
     /// Reasons not to pass, also those beyond the most that are told.
     found: usize,
     fails: bool,
@@ -239,7 +241,10 @@ impl Reasons {
     /// Notes that a value cannot be a field's.
     fn add(&mut self, field: &Field, violation: Violation) {
         let reasons = match field.on_violation {
-            OnViolation::Null if !field.required => &mut self.nulled,
+            OnViolation::Null if !field.required => {
+                self.left_out += 1;
+                &mut self.nulled
+            }
             policy => {
                 self.fails |= policy == OnViolation::Fail;
                 self.found += 1;

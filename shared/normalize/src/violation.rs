@@ -11,7 +11,7 @@ use crate::kind::JsonType;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// It is larger than [`crate::MAX_RECORD`].
+    /// It is larger than [`crate::MAX_RECORD`], or has too many values where the model looks.
     Size,
     /// It is not UTF-8.
     Utf8,

@@ -1,11 +1,16 @@
 //! One pass over a record: which values stand where, as ranges of its bytes.
 
+use std::collections::HashMap;
+
 use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 
 use crate::drift::Drift;
 use crate::kind::JsonType;
 use crate::plan::Plan;
 use crate::violation::{Rule, Violation};
+
+/// Members and items that are told apart in one record: what they cost stays below 100 MB.
+const MAX_VALUES: usize = 1 << 20;
 
 /// What a pass has found.
 #[derive(Debug, Default)]
@@ -129,7 +134,7 @@ impl Walker<'_, '_> {
         let peek = self.jiter.peek()?;
         let value = self.jiter.current_index();
         let Some(node) = self.plan.node(at) else { return Ok(()) };
-        let entry = self.open(start, value);
+        let entry = self.open(start, value)?;
         let first = self.walk.captures.len();
         let row = (at == self.plan.row).then(|| {
             self.in_row = true;
@@ -211,7 +216,7 @@ impl Walker<'_, '_> {
     fn unknown(&mut self, number: Option<usize>, start: usize) -> Result<(), Stop> {
         let peek = self.jiter.peek()?;
         let value = self.jiter.current_index();
-        let entry = self.open(start, value);
+        let entry = self.open(start, value)?;
         let kind = self.skip(peek)?;
         let end = self.jiter.current_index();
         let token = self.record.get(value..end).unwrap_or_default();
@@ -225,10 +230,19 @@ impl Walker<'_, '_> {
         Ok(EntryKind::Leaf)
     }
 
-    fn open(&mut self, start: usize, value: usize) -> usize {
+    fn open(&mut self, start: usize, value: usize) -> Result<usize, Stop> {
+        if self.walk.entries.len() >= MAX_VALUES {
+            return Err(Stop::Rule(Violation {
+                path: String::new(),
+                field: None,
+                rule: Rule::Size,
+                found: "more values where the model looks".to_owned(),
+                accepted: format!("at most {MAX_VALUES} of them"),
+            }));
+        }
         let (kind, capture) = (EntryKind::Leaf, None);
         self.walk.entries.push(Entry { start, value, end: value, kind, capture, next: 0 });
-        self.walk.entries.len() - 1
+        Ok(self.walk.entries.len() - 1)
     }
 
     fn close(&mut self, entry: usize, kind: EntryKind, capture: Option<usize>) {
@@ -253,12 +267,12 @@ impl Walker<'_, '_> {
 
     /// The name that an object has twice, exactly or but for case.
     fn repeated(&self, at: usize, mut entry: usize) -> Option<Violation> {
-        let mut met: Vec<String> = Vec::new();
+        let mut met: HashMap<String, String> = HashMap::new();
         while let Some(member) = self.walk.entries.get(entry) {
             let token = self.record.get(member.start..member.value)?.trim_ascii_end();
             let token = token.strip_suffix(b":").unwrap_or(token);
             let name: String = serde_json::from_slice(token).ok()?;
-            if let Some(other) = met.iter().find(|other| other.eq_ignore_ascii_case(&name)) {
+            if let Some(other) = met.get(&name.to_ascii_lowercase()) {
                 let (rule, found) = if *other == name {
                     (Rule::DuplicateKey, "the name twice")
                 } else {
@@ -275,7 +289,7 @@ impl Walker<'_, '_> {
                     accepted: "one member of a name".to_owned(),
                 });
             }
-            met.push(name);
+            met.insert(name.to_ascii_lowercase(), name);
             entry = member.next;
         }
         None

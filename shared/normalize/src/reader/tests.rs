@@ -234,3 +234,32 @@ fn unknown_names_beyond_a_thousand_are_counted_only() {
     let unknown = reader.drift().into_iter().filter(|fact| fact.kind == crate::DriftKind::Unknown);
     assert_eq!(unknown.count(), 1_000);
 }
+
+#[test]
+fn a_record_of_very_many_values_costs_no_more_than_others() {
+    let model = simple("a: 'l[].a'");
+    let items = vec!["1"; 1 << 20].join(",");
+    let record = format!(r#"{{"id":"x","l":[{items}]}}"#);
+    refused(
+        &model,
+        record.as_bytes(),
+        "record: size: found more values where the model looks; accepted is at most 1048576 of them",
+    );
+    let names: Vec<String> = (0..200_000).map(|n| format!("\"n{n}\":0")).collect();
+    let record = format!(r#"{{"id":"x",{},"N0":1}}"#, names.join(","));
+    refused(
+        &model,
+        record.as_bytes(),
+        "N0: colliding_keys: found the name in another case beside it; accepted is one member of a name",
+    );
+}
+
+#[test]
+fn all_values_that_are_left_out_are_counted() {
+    let model = model(
+        "version: 1\nfields: {id: {type: string, required: true}, macs: list}\nidentity: [id]\nsources: {s/t: {fields: {id: id, macs: {path: m, as: mac}}}}\n",
+    );
+    let record = format!(r#"{{"id":"x","m":["0a1b2c3d4e5f",{}]}}"#, vec!["\"?\""; 20].join(","));
+    let tally = model.reader("s", "t").unwrap().rows(record.as_bytes(), &mut Kept::default());
+    assert_eq!(tally.unwrap(), Tally { rows: 1, refused: 0, nulled: 20 });
+}
