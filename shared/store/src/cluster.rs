@@ -202,9 +202,12 @@ impl<S: Shape> Clusters<'_, S> {
             None => None,
         };
         let record = standing.as_ref().map_or_else(|| new.clone(), |known| shape.join(known, new));
-        if let Some(live) = own.as_ref().filter(|_| standing.as_ref() == Some(&record)) {
-            if !live.head.is_settled(shape) {
-                self.settle(&live.id).await?;
+        let known = own.as_ref().filter(|_| standing.as_ref() == Some(&record));
+        if let Some(Live { id, head, .. }) = known
+            && !head.is_outdated(&shape.digest())
+        {
+            if head.behind {
+                self.settle(id).await?;
             }
             return Ok(Attempt::Done(Observed { standing, record, change: None }));
         }
@@ -212,7 +215,7 @@ impl<S: Shape> Clusters<'_, S> {
         if keys.len() > MAX_KEYS {
             return Ok(Attempt::Refused(Overfull::Keys { keys: keys.len() }));
         }
-        // Whoever wrote the record has claimed its keys before.
+        // Whoever wrote the record has claimed its keys before; by other rules they come later.
         let claimed = standing.as_ref().map(|known| shape.keys(known)).unwrap_or_default();
         keys.retain(|key| !claimed.contains(key));
         let Gathered { clusters, taken } = self.gather(&name, &keys, own).await?;
@@ -253,6 +256,7 @@ impl<S: Shape> Clusters<'_, S> {
             return Ok(Attempt::Refused(reason));
         }
         let change = made.change(&name);
+        head.rules = self.shape.digest();
         let whole = made.write_all(&self.place, (&id, &mut head), &mut writes)?;
         match self.store.write(&writes, &self.store.write_id()).await {
             Ok(_) => {}

@@ -1,6 +1,6 @@
 //! Which clusters keys belong to: look-ups by key, claims, redirects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use ports::{Direction, Expect, Item, Key, SortRange, TableError, Version, Write};
@@ -37,10 +37,10 @@ pub(super) struct Mapped {
     pub(super) live: Live,
 }
 
-/// What the keys of a record lead to.
-#[derive(Debug)]
+/// What keys lead to.
+#[derive(Debug, Default)]
 pub(super) struct Gathered {
-    /// The clusters, at least one.
+    /// The clusters.
     pub(super) clusters: BTreeMap<String, Live>,
     /// Keys that led somewhere.
     pub(super) taken: Vec<String>,
@@ -79,22 +79,46 @@ impl<S: Shape> Clusters<'_, S> {
         Err(StoreError::Format { key: self.place.head(&id).to_string(), reason })
     }
 
-    /// The clusters of a record's keys, all of them claimed: those that were free for the
-    /// smallest cluster, or for a new one that the strongest key names.
+    /// The clusters of a record and of its keys, all of them claimed; of clusters that other
+    /// rules made, all records are brought under these.
     pub(super) async fn gather(
         &self,
         name: &str,
         keys: &[String],
         own: Option<Live>,
     ) -> Result<Gathered, StoreError> {
-        let mut rows: Vec<(Key, &str)> =
-            keys.iter().map(|key| (self.place.key(key), key.as_str())).collect();
+        let mut rows: Vec<(Key, String)> =
+            keys.iter().map(|key| (self.place.key(key), key.clone())).collect();
         if own.is_none() {
-            rows.push((self.place.own(name), name));
+            rows.push((self.place.own(name), name.to_owned()));
         }
-        let mut clusters: BTreeMap<String, Live> =
-            own.into_iter().map(|live| (live.id.clone(), live)).collect();
-        let (mut taken, mut free) = (Vec::new(), Vec::new());
+        let mut gathered = Gathered::default();
+        gathered.clusters.extend(own.map(|live| (live.id.clone(), live)));
+        self.claim_all(&rows, &mut gathered).await?;
+        let (rules, mut done) = (self.shape.digest(), BTreeSet::new());
+        loop {
+            let outdated = |live: &&Live| live.head.is_outdated(&rules) && !done.contains(&live.id);
+            let Some(live) = gathered.clusters.values().find(outdated).cloned() else {
+                return Ok(gathered);
+            };
+            let records = self.records(&live).await?;
+            let keys: BTreeSet<String> =
+                records.iter().flat_map(|(_, record)| self.shape.keys(record)).collect();
+            let rows: Vec<_> = keys.into_iter().map(|key| (self.place.key(&key), key)).collect();
+            self.claim_all(&rows, &mut gathered).await?;
+            done.insert(live.id);
+        }
+    }
+
+    /// Looks keys up and claims those that are free for the smallest cluster, or for a new one
+    /// that the first key names.
+    async fn claim_all(
+        &self,
+        rows: &[(Key, String)],
+        gathered: &mut Gathered,
+    ) -> Result<(), StoreError> {
+        let Gathered { clusters, taken } = gathered;
+        let mut free = Vec::new();
         for some in rows.chunks(SIDE_BY_SIDE) {
             let found = join_all(some.iter().map(|(key, _)| self.mapped(key.clone()))).await;
             for ((key, text), found) in some.iter().zip(found) {
@@ -103,12 +127,12 @@ impl<S: Shape> Clusters<'_, S> {
                     continue;
                 };
                 self.mend(&found).await?;
-                taken.push((*text).to_owned());
+                taken.push(text.clone());
                 clusters.entry(found.live.id.clone()).or_insert(found.live);
             }
         }
-        // The first claim alone: who loses it joins the winner before claiming more.
-        // The strongest key names a new cluster: writers of the same thing give it the same name.
+        // Writers of the same thing give a new cluster the same name, and the first claim goes
+        // alone: who loses it joins the winner before claiming more.
         let id = rows.first().and_then(|(key, _)| key.sort.rsplit('#').next()).unwrap_or_default();
         let (first, rest) = free.split_at(free.len().min(1));
         for some in std::iter::once(first).chain(rest.chunks(SIDE_BY_SIDE)) {
@@ -120,7 +144,7 @@ impl<S: Shape> Clusters<'_, S> {
                 clusters.entry(live.id.clone()).or_insert(live);
             }
         }
-        Ok(Gathered { clusters, taken })
+        Ok(())
     }
 
     /// Claims a free key for a cluster; gives the cluster of whoever was faster.

@@ -8,8 +8,8 @@ use ports::{Expect, Key, MAX_ITEM_BYTES, Version, Write};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::Scope;
 use super::find::Live;
-use super::{Scope, Shape};
 use crate::StoreError;
 use crate::key::SHARDS;
 use crate::row::{encode, put};
@@ -32,7 +32,8 @@ pub(super) struct Head {
     /// Number of the last write; rises.
     #[serde(default)]
     pub(super) number: u64,
-    /// Digest of the functions that made the entities.
+    /// Digest of the functions by which its records have their keys and entities; empty when
+    /// they are not of one kind.
     #[serde(default)]
     pub(super) rules: String,
     /// Whether entities are still to be written.
@@ -81,9 +82,9 @@ impl Head {
         part.map(|(part, _)| part.as_str())
     }
 
-    /// Whether all entities are written as this shape makes them.
-    pub(super) fn is_settled<S: Shape>(&self, shape: &S) -> bool {
-        !self.behind && self.rules == shape.digest()
+    /// Whether its records have keys and entities by other rules than these.
+    pub(super) fn is_outdated(&self, rules: &str) -> bool {
+        self.rules != rules && self.count() > 0
     }
 }
 
@@ -191,6 +192,12 @@ impl Place {
             let theirs = live.head;
             head.number = head.number.max(theirs.number);
             head.behind |= theirs.behind;
+            match (head.count(), theirs.count()) {
+                (_, 0) => {}
+                (0, _) => head.rules = theirs.rules,
+                _ if head.rules == theirs.rules => {}
+                _ => head.rules = String::new(),
+            }
             head.parts.extend(theirs.parts);
             head.entities.extend(theirs.entities);
             head.gone.extend(theirs.gone);

@@ -15,7 +15,6 @@ const MAX_BYTES: usize = 3 * 1024 * 1024;
 /// What the entities of a cluster are to be, and what that changes.
 #[derive(Debug)]
 pub(super) struct Made {
-    rules: String,
     /// Which entity each record belongs to, by the record's name, and whether it is the only one.
     homes: BTreeMap<String, (String, bool)>,
     changes: Vec<EntityChange>,
@@ -70,7 +69,7 @@ impl Made {
             let write = put(place.entity(id), &row)?;
             changes.push(EntityChange { id: id.clone(), digest: None, heir, write });
         }
-        Ok(Self { rules: shape.digest(), homes, changes })
+        Ok(Self { homes, changes })
     }
 
     /// What no item can hold, if anything: the record of that name, or an entity.
@@ -121,7 +120,6 @@ impl Made {
             writes.push(change.write);
         }
         head.number += 1;
-        head.rules = self.rules;
         head.behind = left;
         place.put_head(cluster, head, writes)?;
         Ok(!left)
@@ -150,12 +148,12 @@ fn bytes(write: &Write) -> usize {
 }
 
 impl<S: Shape> Clusters<'_, S> {
-    /// Writes what is left of a cluster's entities, also where an older shape made them.
+    /// Writes what is left of a cluster's entities.
     pub(super) async fn settle(&self, cluster: &str) -> Result<(), StoreError> {
         let mut round = 0;
         while round < ROUNDS {
             let live = self.live(cluster).await?;
-            if live.head.is_settled(self.shape) {
+            if !live.head.behind {
                 return Ok(());
             }
             let records = self.records(&live).await?;
