@@ -18,6 +18,7 @@ import logging
 import multiprocessing
 import os
 import pathlib
+import random
 import re
 import sys
 import tempfile
@@ -258,6 +259,7 @@ def phase(work, arguments, options, now, answers, part, pipe):
     place = tempfile.TemporaryDirectory(prefix="reference-")
     os.environ["REQUEST_CACHE_PATH"] = os.environ["AIRBYTE_STAGING_DIRECTORY"] = place.name
     files_directory.AIRBYTE_STAGING_DIRECTORY = place.name
+    random.seed(0)
     mock = Mock(answers, part)
     printed = io.StringIO()
     try:
