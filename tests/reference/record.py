@@ -36,6 +36,8 @@ OPTIONS = {"now": ["2024-01-06T07:08:09.123456Z", "2024-01-07T07:08:09.123456Z"]
 PATIENCE = 60
 # Sleeps of the machinery that shares work among threads are no part of what the reference does.
 MACHINERY = ("airbyte_cdk.sources.concurrent_source", "airbyte_cdk.sources.streams.concurrent", "concurrent.", "threading")
+# Identifiers come by chance.
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 real_sleep = time.sleep
 
 
@@ -233,7 +235,7 @@ def read(manifest, config, catalog, states):
         return {"refused": gone}
     for name, status in statuses.items():
         if status != "COMPLETE":
-            out["failed"][name] = errors.get(name) or gone or ""
+            out["failed"][name] = UUID.sub("<uuid>", errors.get(name) or gone or "")
     text = lambda record: json.dumps(record, sort_keys=True, ensure_ascii=False)
     for part in [part for part in ("records", "files") if part in out]:
         out[part] = {name: sorted(records, key=text) for name, records in sorted(out[part].items())}
@@ -247,9 +249,7 @@ def kept(record):
     path = pathlib.Path(said["staging_file_url"])
     if str(path) != os.path.join(os.environ["AIRBYTE_STAGING_DIRECTORY"], said["source_file_relative_path"]):
         raise ValueError(f"a file lies elsewhere: {said}")
-    # Names that are given none come by chance.
-    name = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uuid>", said["source_file_relative_path"])
-    return {"of": record["data"], "path": name, "bytes": said["file_size_bytes"], "text": path.read_bytes().decode("latin-1")}
+    return {"of": record["data"], "path": UUID.sub("<uuid>", said["source_file_relative_path"]), "bytes": said["file_size_bytes"], "text": path.read_bytes().decode("latin-1")}
 
 
 def phase(work, arguments, options, now, answers, part, pipe):
