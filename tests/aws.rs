@@ -117,7 +117,7 @@ async fn records_become_the_same_hosts_on_dynamodb() {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let shared = || Arc::<dyn Table>::from(table(&clock));
     identity::eighteen_records_are_eight_hosts(shared()).await;
-    identity::any_order_gives_the_same_hosts(shared(), 20).await;
+    identity::any_order_gives_the_same_hosts(shared(), 100).await;
     identity::a_hundred_writers_make_one_host(shared(), "acme").await;
     identity::recycled_addresses_stay_apart(shared()).await;
 }
