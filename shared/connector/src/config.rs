@@ -118,7 +118,7 @@ pub(crate) fn described(spec: &Json, config: &Json) -> Result<(), Error> {
         return Ok(());
     };
     let refused = |message| Error::Described { message };
-    let schema = Schema::of_configuration(schema);
+    let schema = Schema::of_configuration(schema, config);
     let schema = schema.map_err(|reason| refused(format!("connection_specification: {reason}")))?;
     let mut config = config.clone();
     if let Some(fields) = config.as_object_mut() {

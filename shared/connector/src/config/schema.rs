@@ -71,11 +71,12 @@ impl Schema {
         Ok(Self { schemas, index })
     }
 
-    /// Compiles the schema of a configuration. Patterns that only Python knows are left out: what
-    /// they would refuse is let through.
-    pub(super) fn of_configuration(schema: &Json) -> Result<Self, String> {
+    /// Compiles the schema that a configuration is held against. Patterns that only Python knows
+    /// are left out: what they would refuse is let through. So are all of them where the
+    /// configuration leads to this machine: a stand-in's address is not like the real one.
+    pub(super) fn of_configuration(schema: &Json, config: &Json) -> Result<Self, String> {
         let mut schema = schema.clone();
-        soften(&mut schema);
+        soften(&mut schema, leads_here(config));
         Self::compile(&schema)
     }
 
@@ -143,9 +144,21 @@ fn lacking(error: &ValidationError<'_, '_>) -> String {
     if place.is_empty() { what } else { format!("`{place}` {what}") }
 }
 
+/// Whether a text of it names this machine.
+fn leads_here(config: &Json) -> bool {
+    match config {
+        Json::String(text) => {
+            ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| text.contains(host))
+        }
+        Json::Object(fields) => fields.values().any(leads_here),
+        Json::Array(items) => items.iter().any(leads_here),
+        _ => false,
+    }
+}
+
 /// Takes out what the reference knows or passes over, and nothing here does: dialects of other
-/// names, and patterns of Python alone.
-fn soften(schema: &mut Json) {
+/// names, and patterns of Python alone, or all patterns.
+fn soften(schema: &mut Json, all: bool) {
     match schema {
         Json::Object(fields) => {
             let unknown =
@@ -154,13 +167,13 @@ fn soften(schema: &mut Json) {
                 fields.remove("$schema");
             }
             let foreign =
-                |value: &Json| value.as_str().is_some_and(|text| Regex::new(text).is_err());
+                |value: &Json| value.as_str().is_some_and(|text| all || Regex::new(text).is_err());
             if fields.get("pattern").is_some_and(foreign) {
                 fields.remove("pattern");
             }
-            fields.values_mut().for_each(soften);
+            fields.values_mut().for_each(|field| soften(field, all));
         }
-        Json::Array(items) => items.iter_mut().for_each(soften),
+        Json::Array(items) => items.iter_mut().for_each(|item| soften(item, all)),
         _ => {}
     }
 }

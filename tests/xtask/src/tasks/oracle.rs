@@ -126,7 +126,7 @@ fn built(share: Share) -> Result<PathBuf, Fault> {
 fn reading(headwater: &Path) -> String {
     format!(
         "sh -c 'exec {} source read --manifest {{manifest}} --config {{config}} \
-         --catalog {{catalog}} --state {{state}} --now \"$NOW\" --max-backoff 0s --any-config'",
+         --catalog {{catalog}} --state {{state}} --now \"$NOW\" --max-backoff 0s'",
         headwater.display()
     )
 }
