@@ -96,7 +96,7 @@ impl StreamRun {
         })
     }
 
-    /// The same with so many slices read side by side; what they give comes in their order. Where
+    /// The same with so many slices read side by side; their pages come as they arrive. Where
     /// records are dropped by what was read before, and where jobs make the pages, one is read
     /// after the other.
     pub(crate) fn side_by_side(mut self, slices: usize) -> Self {
@@ -111,9 +111,9 @@ impl StreamRun {
         loop {
             self.fill().await;
             match self.ahead.step().await? {
-                Step::Page(page) => {
-                    self.observe(&page.records);
-                    let open = self.ahead.first();
+                Step::Page(number, page) => {
+                    self.observe(number, &page.records);
+                    let open = self.ahead.slice(number);
                     let partition = open.map(|open| open.slice.partition.clone());
                     return Ok(Some(Event::Records(page.records, partition.unwrap_or_default())));
                 }
@@ -202,8 +202,8 @@ impl StreamRun {
         Some(Span { low: progress?.lowest(cursor), high })
     }
 
-    fn observe(&mut self, records: &[Record]) {
-        let Some(open) = self.ahead.first() else { return };
+    fn observe(&mut self, number: u64, records: &[Record]) {
+        let Some(open) = self.ahead.slice(number) else { return };
         for record in records {
             if let Some(CursorValue::Integer(count)) = record.cursor {
                 open.count = open.count.max(Some(count));

@@ -5,7 +5,7 @@ use std::fmt;
 
 use boon::{Compiler, Draft, ErrorKind, Format, SchemaIndex, Schemas, UrlLoader, ValidationError};
 use regex::Regex;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// A compiled schema.
 pub(super) struct Schema {
@@ -166,9 +166,8 @@ fn soften(schema: &mut Json, all: bool) {
             if fields.get("$schema").is_some_and(unknown) {
                 fields.remove("$schema");
             }
-            let foreign =
-                |value: &Json| value.as_str().is_some_and(|text| all || Regex::new(text).is_err());
-            if fields.get("pattern").is_some_and(foreign) {
+            let is_one = fields.get("pattern").is_some_and(Json::is_string);
+            if is_one && (all || is_vain(fields)) {
                 fields.remove("pattern");
             }
             fields.values_mut().for_each(|field| soften(field, all));
@@ -176,6 +175,18 @@ fn soften(schema: &mut Json, all: bool) {
         Json::Array(items) => items.iter_mut().for_each(|item| soften(item, all)),
         _ => {}
     }
+}
+
+/// Whether the pattern of a schema is better not looked at: it cannot be read here, or not as the
+/// reference reads it, or it refuses an example of its own.
+fn is_vain(schema: &Map<String, Json>) -> bool {
+    let Some(pattern) = schema.get("pattern").and_then(Json::as_str) else { return false };
+    // Within brackets these are plain characters there, and operators here.
+    let operators = ["[[", "[^[", "&&", "--", "~~"];
+    let Ok(regex) = Regex::new(pattern) else { return true };
+    let examples = schema.get("examples").and_then(Json::as_array).into_iter().flatten();
+    let mut samples = examples.chain(schema.get("default")).filter_map(Json::as_str);
+    operators.iter().any(|one| pattern.contains(one)) || samples.any(|one| !regex.is_match(one))
 }
 
 /// Takes out what the manifest's reader noted.

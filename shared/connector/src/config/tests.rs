@@ -64,7 +64,7 @@ fn what_a_configuration_lacks_is_told_without_its_values() {
         "required": ["token"],
         "additionalProperties": false,
         "properties": {
-            "token": {"type": "string", "airbyte_secret": true, "pattern": "^[a-z]+$"},
+            "token": {"type": "string", "airbyte_secret": true, "pattern": "^[a-z]+$", "examples": ["t"]},
             "limit": {"type": ["integer", "null"], "maximum": 9, "default": 3},
             "where": {"enum": ["eu", "us"]},
             "login": {"oneOf": [
@@ -104,6 +104,12 @@ fn what_only_python_can_check_is_let_through() {
     });
     assert_eq!(described_by(&schema, &json!({"host": "https", "pattern": "("})), None);
     assert!(described_by(&schema, &json!({"pattern": 1})).is_some());
+    let nested = json!({"properties": {"url": {"pattern": "^https://[[A-Za-z0-9_].-]+$"}}});
+    assert_eq!(described_by(&nested, &json!({"url": "https:"})), None);
+    let vain = json!({"properties": {"host": {
+        "pattern": "^[a-z]+\\.[a-z]+$", "examples": ["https://shop.example"],
+    }}});
+    assert_eq!(described_by(&vain, &json!({"host": "https://elsewhere"})), None, "its own example");
     assert!(described_by(&json!({"type": "objekt"}), &json!({})).is_some());
     assert_eq!(described_by(&Json::Null, &json!({})), None);
 }

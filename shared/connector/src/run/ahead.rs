@@ -1,4 +1,4 @@
-//! Slices that are read side by side; what they give comes in the order of the slices.
+//! Slices that are read side by side: their pages come as they arrive, their ends in their order.
 
 use std::collections::VecDeque;
 
@@ -10,9 +10,6 @@ use crate::cursor::Moment;
 use crate::error::Error;
 use crate::retriever::{Page, PageReader};
 use crate::slice::{Partition, Slice};
-
-/// Pages of one slice that wait for their turn.
-const PAGES: usize = 2;
 
 /// Slices that are being read, and the ends of partitions between them.
 #[derive(Debug)]
@@ -37,7 +34,6 @@ pub(super) struct Open {
     pub(super) slice: Slice,
     /// Not while a page is being read, nor after the last one.
     reader: Option<PageReader>,
-    pages: VecDeque<Page>,
     end: Option<Result<Ended, Error>>,
     /// Greatest cursor value so far.
     pub(super) latest: Option<Moment>,
@@ -60,10 +56,10 @@ struct Read {
     page: Result<Option<Page>, Error>,
 }
 
-/// What comes next in the order of the slices.
+/// What comes next.
 pub(super) enum Step {
-    /// A page of the first slice.
-    Page(Box<Page>),
+    /// A page, of the slice of that number.
+    Page(u64, Box<Page>),
     /// The first slice was read whole.
     Closed(Box<Open>),
     /// It was skipped.
@@ -95,7 +91,6 @@ impl Ahead {
             number: self.begun,
             slice,
             reader: Some(reader),
-            pages: VecDeque::new(),
             end: None,
             latest: None,
             count: None,
@@ -107,49 +102,43 @@ impl Ahead {
         self.items.push_back(Item::End(partition));
     }
 
-    /// The first slice, to note what its page said.
-    pub(super) fn first(&mut self) -> Option<&mut Open> {
-        match self.items.front_mut() {
-            Some(Item::Slice(open)) => Some(open),
+    /// The slice of that number.
+    pub(super) fn slice(&mut self, number: u64) -> Option<&mut Open> {
+        self.items.iter_mut().find_map(|item| match item {
+            Item::Slice(open) if open.number == number => Some(open.as_mut()),
             _ => None,
-        }
+        })
     }
 
     /// What comes next.
     pub(super) async fn step(&mut self) -> Result<Step, Error> {
         loop {
             self.go_on();
-            let Some(Item::Slice(open)) = self.items.front_mut() else {
+            let Some(Item::Slice(first)) = self.items.front_mut() else {
                 return Ok(match self.items.pop_front() {
                     Some(Item::End(partition)) => Step::Partition(partition),
                     _ => Step::Idle,
                 });
             };
-            if let Some(page) = open.pages.pop_front() {
-                return Ok(Step::Page(Box::new(page)));
-            }
-            if let Some(ended) = open.end.take() {
+            if let Some(ended) = first.end.take() {
                 let ended = ended?;
                 return Ok(match self.items.pop_front() {
                     Some(Item::Slice(open)) if ended == Ended::Whole => Step::Closed(open),
                     _ => Step::Skipped,
                 });
             }
-            match self.running.next().await {
-                Some(read) => self.take(read),
-                None => return Ok(Step::Idle),
+            let Some(read) = self.running.next().await else { return Ok(Step::Idle) };
+            let number = read.number;
+            if let Some(page) = self.take(read) {
+                return Ok(Step::Page(number, Box::new(page)));
             }
         }
     }
 
-    /// Lets each slice read on that has room for a page.
+    /// Lets each slice read its next page.
     fn go_on(&mut self) {
-        let most = if self.level == 1 { 1 } else { PAGES };
         for item in &mut self.items {
             let Item::Slice(open) = item else { continue };
-            if open.pages.len() >= most {
-                continue;
-            }
             if let Some(mut reader) = open.reader.take() {
                 let number = open.number;
                 let read = async move {
@@ -161,16 +150,13 @@ impl Ahead {
         }
     }
 
-    fn take(&mut self, read: Read) {
-        let open = self.items.iter_mut().find_map(|item| match item {
-            Item::Slice(open) if open.number == read.number => Some(open),
-            _ => None,
-        });
-        let Some(open) = open else { return };
+    /// Notes what came of a slice; gives its page.
+    fn take(&mut self, read: Read) -> Option<Page> {
+        let open = self.slice(read.number)?;
         match read.page {
-            Ok(Some(page)) => {
+            Ok(page @ Some(_)) => {
                 open.reader = Some(read.reader);
-                open.pages.extend(Some(page).filter(|page| !page.waiting));
+                return page.filter(|page| !page.waiting);
             }
             Ok(None) => {
                 let skipped = read.reader.skipped();
@@ -178,5 +164,6 @@ impl Ahead {
             }
             Err(error) => open.end = Some(Err(error)),
         }
+        None
     }
 }
