@@ -33,7 +33,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             compression: Compression::Zstd,
-            part_bytes: 8 * MIB,
+            part_bytes: 4 * MIB,
             limits: Limits::default(),
             smallest_generation: 0.5,
             hops: NonZeroU32::MIN.saturating_add(199),
