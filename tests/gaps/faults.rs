@@ -55,25 +55,7 @@ impl Fault {
 }
 
 /// All rows at every run, by offset.
-pub const FULL: Shape = Shape {
-    paging: Paging::Offset,
-    size: 20,
-    newest_first: false,
-    step: None,
-    windowed: false,
-    dates: false,
-    parts: 0,
-    told: Told::No,
-    says_more: false,
-    stops_by_record: false,
-    reconcile: false,
-    lookback: None,
-    runs: 1,
-    quirk: Quirk::None,
-    during: During::Nothing,
-    between: Between::Nothing,
-    alike: false,
-};
+pub const FULL: Shape = Shape { paging: Paging::Offset, windowed: false, ..Shape::PLAIN };
 
 /// Cut off: by a limit that the source does not tell of.
 fn clipped() -> Vec<Fault> {

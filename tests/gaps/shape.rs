@@ -121,27 +121,32 @@ pub struct Shape {
     pub alike: bool,
 }
 
+impl Shape {
+    /// One list with dates, by token.
+    pub const PLAIN: Self = Self {
+        paging: Paging::Token,
+        size: 20,
+        newest_first: false,
+        step: None,
+        windowed: true,
+        dates: false,
+        parts: 0,
+        told: Told::No,
+        says_more: false,
+        stops_by_record: false,
+        reconcile: false,
+        lookback: None,
+        runs: 1,
+        quirk: Quirk::None,
+        during: During::Nothing,
+        between: Between::Nothing,
+        alike: false,
+    };
+}
+
 impl Default for Shape {
     fn default() -> Self {
-        Self {
-            paging: Paging::Token,
-            size: 20,
-            newest_first: false,
-            step: None,
-            windowed: true,
-            dates: false,
-            parts: 0,
-            told: Told::No,
-            says_more: false,
-            stops_by_record: false,
-            reconcile: false,
-            lookback: None,
-            runs: 1,
-            quirk: Quirk::None,
-            during: During::Nothing,
-            between: Between::Nothing,
-            alike: false,
-        }
+        Self::PLAIN
     }
 }
 

@@ -152,3 +152,21 @@ async fn a_walk_that_goes_on_elsewhere_knows_what_its_job_was_asked_for_with_and
     while reader.next().await.unwrap().is_some() {}
     assert_eq!(paths(&provider), ["jobs/7?of=reports", "b"]);
 }
+
+#[tokio::test]
+async fn behind_the_pages_of_a_job_nothing_is_asked_for() {
+    let counted = format!(
+        "{REPORT}      download_paginator: {{type: DefaultPaginator, pagination_strategy: {{type: \
+         OffsetIncrement, page_size: 2}}}}\n"
+    );
+    let results = [r#"{"id": 7}"#, DONE, r#"[{"id": 1}]"#, r#"[{"id": 2}]"#];
+    let provider = Provider::answering(results);
+    let stream = source(&counted, "", &provider).streams()[0].clone();
+    let mut reader = stream.read(&slice(&stream), None);
+    let mut numbers = Vec::new();
+    while let Some(page) = reader.next().await.unwrap() {
+        assert_eq!(page.evidence.beyond, None, "it would begin another job");
+        numbers.extend((!page.waiting).then_some(page.number));
+    }
+    assert_eq!(numbers, [0, 1]);
+}

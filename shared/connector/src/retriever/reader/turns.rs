@@ -30,8 +30,9 @@ impl PageReader {
         }
         (evidence.more, evidence.total) = content.says(answer);
         evidence.more = evidence.more.filter(|_| !core.paginator.stops_by_record());
-        let is_over = ends && self.windows.is_empty() && self.job.is_none() && content.count > 0;
-        let is_over = is_over || ends && number > 0;
+        // Behind the pages of a job there is nothing to ask for without another job.
+        let whole = ends && self.windows.is_empty() && self.job.is_none();
+        let is_over = whole && (number > 0 || content.count > 0);
         let beyond = core.paginator.beyond((token, content.count), size).filter(|_| is_over);
         evidence.beyond = beyond.map(|token| self.position(&token, number + 1));
         evidence
