@@ -136,15 +136,15 @@ impl Commit {
 }
 
 /// Instants in text of fixed width, which SQL compares as text.
-mod fixed {
+pub(crate) mod fixed {
     use model::{Timestamp, fixed_text};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&fixed_text(*at))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         Timestamp::deserialize(from)
     }
 }

@@ -1,4 +1,5 @@
-//! Curated objects: rows of typed columns as Parquet, compressed with zstd.
+//! Curated objects: rows of typed columns as Parquet, compressed with zstd; their keys, and the
+//! receipts that make them visible.
 //!
 //! ```
 //! use lake::curated::{Column, CuratedWriter, Kind, Value};
@@ -12,6 +13,10 @@
 //! ```
 
 mod buffer;
+mod columns;
+mod key;
+mod quarantine;
+mod receipt;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -26,6 +31,12 @@ use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
 use buffer::Buffer;
+pub use columns::{LINEAGE, RowKind, SNAPSHOT, THING, columns};
+pub use key::{
+    CuratedKey, KeyDigest, Layer, Revision, SnapshotKey, ThingsKey, pointer_key, pointers_prefix,
+};
+pub use quarantine::{Broken, Quarantined, Reason};
+pub use receipt::{PartCounts, Receipt, ReceiptPart, ThingCounts};
 
 /// Bytes of values that are held before they become a row group.
 const ROW_GROUP: usize = 32 * 1024 * 1024;

@@ -29,7 +29,7 @@ pub enum KeyFault {
     Length(#[from] model::KeyError),
 }
 
-fn fault(expected: &'static str, text: &str) -> KeyFault {
+pub(crate) fn fault(expected: &'static str, text: &str) -> KeyFault {
     KeyFault::Layout { expected, text: text.to_owned() }
 }
 
@@ -86,6 +86,8 @@ impl FromStr for Month {
         if exists && parsed.to_string() == text { Ok(parsed) } else { Err(fault()) }
     }
 }
+
+pub(crate) use text_form;
 
 text_form!(Month);
 
@@ -310,7 +312,7 @@ impl CommitKey {
 }
 
 /// A value counts as the meaning of a key only when it renders to that very key.
-fn canonical<T>(
+pub(crate) fn canonical<T>(
     parsed: Option<T>,
     render: impl Fn(&T) -> Result<ObjectKey, KeyFault>,
     key: &ObjectKey,
