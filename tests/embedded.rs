@@ -266,7 +266,7 @@ fn every_view_equals_the_providers_truth_and_still_does_after_the_provider_chang
             .collect();
         assert_eq!(
             tenants.into_iter().collect::<Vec<_>>(),
-            ["bluebird", "cedar", "delta", "elm", "fern"]
+            ["bluebird", "cedar", "delta", "elm", "fern", "gorse"]
         );
     }
     assert_ne!(sum(&first, "expected"), sum(&second, "expected"), "the provider changed nothing");

@@ -17,7 +17,7 @@ use store::cluster::Scope;
 use store::{Store, Timing};
 use testkit::{Faults, ManualClock, SeededIds};
 
-const FIXTURES: &str = include_str!("hosts.json");
+const FIXTURES: &str = include_str!("../../shared/sandbox/src/generate/hosts/machines.json");
 
 /// Hosts of the fixtures: seven of one vendor, seven of the next, four of the third.
 const HOSTS: usize = 8;

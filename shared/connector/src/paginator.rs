@@ -1,5 +1,6 @@
 //! `DefaultPaginator`: which page comes next, and how its request says so.
 
+use model::config::PageRule;
 use request::interpolation::{Context, EvalError, InterpolatedBoolean, InterpolatedString};
 use request::requester::Options;
 use request::value::{Selection, Value};
@@ -16,6 +17,8 @@ pub(crate) struct Paginator {
     page_size: Option<Value>,
     size_option: Option<Injection>,
     token_place: TokenPlace,
+    /// Where pages end, as the overlay has it.
+    rule: PageRule,
 }
 
 #[derive(Debug)]
@@ -60,7 +63,27 @@ impl Paginator {
             page_size: None,
             size_option: None,
             token_place: TokenPlace::Nowhere,
+            rule: PageRule::default(),
         }
+    }
+
+    /// The same with an overlay's rule of where pages end, or why that cannot be.
+    pub(crate) fn ending(self, rule: Option<PageRule>) -> Result<Self, String> {
+        let Some(rule) = rule else { return Ok(self) };
+        if !self.counts_records() {
+            return Err("the overlay's `pages` needs `OffsetIncrement`".to_owned());
+        }
+        if rule.tail.is_some() && self.size_option.is_none() {
+            return Err("the overlay's `pages.tail` needs `page_size_option`".to_owned());
+        }
+        Ok(Self { rule, ..self })
+    }
+
+    /// How many records to ask for when an answer to a request of so many says that there are none
+    /// left; none where that answer is the end.
+    pub(crate) fn tail(&self, asked: Option<u64>) -> Option<u64> {
+        let tail = u64::from(self.rule.tail?.get());
+        (self.full(asked)? > tail).then_some(tail)
     }
 
     pub(crate) fn build(part: &Part<'_>, context: &Context<'_>) -> Result<Self, BuildError> {
@@ -82,6 +105,7 @@ impl Paginator {
                     None => TokenPlace::Nowhere,
                 },
             },
+            rule: PageRule::default(),
         };
         let sized = paginator.page_size.as_ref().is_some_and(Value::is_truthy);
         if paginator.size_option.is_some() && !sized {
@@ -141,7 +165,7 @@ impl Paginator {
 
     /// Whether a page with so many records is the last one.
     fn is_last(&self, seen: &Seen<'_, '_>) -> bool {
-        let full = self.full(seen.size);
+        let full = self.full(seen.size).filter(|_| self.rule.short_is_last);
         seen.count == 0 || full.is_some_and(|full| seen.count < full)
     }
 

@@ -10,6 +10,7 @@ mod halves;
 mod jobs;
 mod partitions;
 mod side_by_side;
+mod tail;
 mod worlds;
 
 use futures_util::TryStreamExt;

@@ -14,7 +14,7 @@ mod time;
 pub use answer::AnswerRule;
 pub use customer::CustomerFile;
 pub use decode::{At, Decoder};
-pub use overlay::{Budget, CursorRule, Overlay, StreamOverlay, WindowRule};
+pub use overlay::{Budget, CursorRule, Overlay, PageRule, StreamOverlay, WindowRule};
 pub use settings::{Compression, Limits, Settings};
 pub use tenant::{Connection, SecretUse, StreamConfig, Streams, SyncMode, TenantFile};
 pub use time::{Every, Schedule, duration_text, parse_duration};

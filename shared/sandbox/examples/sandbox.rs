@@ -1,6 +1,7 @@
 //! Serves a world on its own: `cargo run -p sandbox --example sandbox -- FOLDER [ADDRESS [ORDERS]]`.
 //!
-//! With ORDERS the large merchant has that many, computed as they are asked for. `POST
+//! With ORDERS the large merchant has that many, computed as they are asked for; with `--machines
+//! N` in its place there are so many machines beside those that are always there. `POST
 //! /__admin/limits?enforced=false` lets a walk over them go as fast as it can.
 
 use std::error::Error;
@@ -18,6 +19,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = arguments.first().ok_or("name the folder of the world")?;
     let address = arguments.get(1).map_or("127.0.0.1:7717", String::as_str);
     let size = match arguments.get(2) {
+        Some(flag) if flag == "--machines" => {
+            Size::machines(arguments.get(3).ok_or("how many machines?")?.parse()?)
+        }
         Some(orders) => Size::huge(orders.parse()?),
         None => Size::demo(),
     };

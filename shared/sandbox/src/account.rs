@@ -28,10 +28,12 @@ pub enum Stream {
     Packages,
     /// Metrc harvests.
     Harvests,
+    /// Machines, as a vendor of agents sees them.
+    Hosts,
 }
 
 impl Stream {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Orders,
         Self::Customers,
         Self::Products,
@@ -40,6 +42,7 @@ impl Stream {
         Self::Plants,
         Self::Packages,
         Self::Harvests,
+        Self::Hosts,
     ];
 
     /// Its name in manifests and addresses.
@@ -53,6 +56,7 @@ impl Stream {
             Self::Plants => "plants",
             Self::Packages => "packages",
             Self::Harvests => "harvests",
+            Self::Hosts => "hosts",
         }
     }
 
@@ -159,6 +163,11 @@ pub enum Credentials {
         /// Key of the person.
         user_key: &'static str,
     },
+    /// A token for the inventories of hosts.
+    Hosts {
+        /// The token.
+        token: &'static str,
+    },
     /// A key for one state.
     Stashstock {
         /// Two letters.
@@ -186,7 +195,7 @@ pub struct Account {
     pub tenant: &'static str,
     /// The tenant's connection.
     pub connection: &'static str,
-    /// The source that pulls it: `rutter`, `metrc` or `stashstock`.
+    /// The source that pulls it: `rutter`, `metrc`, `stashstock`, or a vendor of agents.
     pub source: &'static str,
     /// Path under the sandbox's address that its `base_url` ends with.
     pub base_path: &'static str,

@@ -35,6 +35,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/limits", post(limits))
         .route("/latency", post(latency))
         .route("/metrc", post(personality))
+        .route("/hosts", post(manners))
         .route("/requests", get(requests).delete(clear_requests))
 }
 
@@ -237,6 +238,20 @@ async fn personality(
     let mut personality = shared.personality.write().unwrap_or_else(PoisonError::into_inner);
     personality.unpaged_gives_all = all.unwrap_or(personality.unpaged_gives_all);
     personality.limits_span = span.unwrap_or(personality.limits_span);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `?cap=…&ends_in_error=…`: how many hosts a page has at most, and what stands behind the last.
+async fn manners(
+    State(shared): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Refusal> {
+    let params = Params::of(query.as_deref());
+    let cap = params.get("cap").map(str::parse).transpose().map_err(bad)?;
+    let error = flag(&params, "ends_in_error")?;
+    let mut manners = shared.manners.write().unwrap_or_else(PoisonError::into_inner);
+    manners.cap = cap.unwrap_or(manners.cap).max(1);
+    manners.ends_in_error = error.unwrap_or(manners.ends_in_error);
     Ok(StatusCode::NO_CONTENT)
 }
 

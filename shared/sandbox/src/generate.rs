@@ -2,6 +2,7 @@
 
 mod cannabis;
 mod commerce;
+pub(crate) mod hosts;
 mod people;
 
 use crate::account::{Account, Stream};
@@ -74,6 +75,7 @@ pub(crate) fn render(draft: &Draft<'_>) -> Rendered {
         Stream::Products => commerce::product(draft),
         Stream::Transactions => commerce::transaction(draft),
         Stream::Invoices => commerce::invoice(draft),
+        Stream::Hosts => hosts::render(draft),
         Stream::Plants | Stream::Packages | Stream::Harvests => cannabis::render(draft),
     }
 }

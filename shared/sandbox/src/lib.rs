@@ -1,4 +1,5 @@
-//! Providers that behave like the real ones: Rutter, Metrc, Stashstock.
+//! Providers that behave like the real ones: Rutter, Metrc, Stashstock, and three inventories of
+//! hosts.
 //!
 //! One seeded [`World`] lies behind all of them and outlives the process, so that a pipeline can
 //! be run, stopped and run again against it. The admin endpoints under `/__admin/` give the truth
@@ -11,6 +12,7 @@ mod admin;
 mod dice;
 mod fault;
 mod generate;
+mod hosts;
 mod journal;
 mod json;
 mod limiter;

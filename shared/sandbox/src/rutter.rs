@@ -148,7 +148,9 @@ fn organisation(headers: &HeaderMap) -> Option<&'static Organisation> {
 fn organisations() -> impl Iterator<Item = &'static Organisation> {
     accounts().iter().filter_map(|account| match account.credentials {
         Credentials::Rutter { organisation, .. } => Some(organisation),
-        Credentials::Metrc { .. } | Credentials::Stashstock { .. } => None,
+        Credentials::Metrc { .. } | Credentials::Stashstock { .. } | Credentials::Hosts { .. } => {
+            None
+        }
     })
 }
 
@@ -158,7 +160,9 @@ fn connection(organisation: &Organisation, token: &str) -> Option<&'static Accou
         Credentials::Rutter { organisation: owner, access_token, .. } => {
             owner == organisation && access_token == token
         }
-        Credentials::Metrc { .. } | Credentials::Stashstock { .. } => false,
+        Credentials::Metrc { .. } | Credentials::Stashstock { .. } | Credentials::Hosts { .. } => {
+            false
+        }
     })
 }
 

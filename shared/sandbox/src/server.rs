@@ -14,12 +14,13 @@ use tokio::sync::{RwLock, oneshot};
 
 use crate::account::Stream;
 use crate::fault::Faults;
+use crate::hosts::Manners;
 use crate::journal::{Journal, observe};
 use crate::limiter::Limiter;
 use crate::metrc::Personality;
 use crate::tick::Tick;
 use crate::world::{Change, World, WorldError};
-use crate::{admin, metrc, rutter, stashstock};
+use crate::{admin, hosts, metrc, rutter, stashstock};
 
 /// A world with its providers.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(crate) struct Sandbox {
     /// Milliseconds that every call to a provider takes at least.
     pub(crate) latency: AtomicU64,
     pub(crate) personality: std::sync::RwLock<Personality>,
+    pub(crate) manners: std::sync::RwLock<Manners>,
     /// Held shared by reads of rows, alone by changes.
     pub(crate) gate: RwLock<()>,
 }
@@ -74,12 +76,14 @@ fn router(world: World) -> Router {
         faults: Faults::default(),
         latency: AtomicU64::new(0),
         personality: std::sync::RwLock::default(),
+        manners: std::sync::RwLock::default(),
         gate: RwLock::new(()),
     });
     Router::new()
         .nest("/rutter", rutter::router())
         .nest("/metrc", metrc::router())
         .nest("/stashstock", stashstock::router())
+        .nest("/hosts", hosts::router())
         .nest("/__admin", admin::router())
         .layer(from_fn_with_state(Arc::clone(&shared), observe))
         .with_state(shared)

@@ -1,5 +1,6 @@
 //! The sandbox over real HTTP.
 
+mod hosts;
 mod metrc;
 mod pipeline;
 mod rutter;

@@ -35,6 +35,8 @@ pub struct Size {
     pub small: u32,
     /// Plants per facility.
     pub plants: u32,
+    /// Machines beside the eight that are always there; each is seen by two vendors.
+    pub machines: u32,
     /// Serve this many orders for the large merchant, computed and never stored.
     pub computed_orders: Option<u32>,
 }
@@ -42,12 +44,17 @@ pub struct Size {
 impl Size {
     /// Enough to see, little enough to pull in seconds.
     pub const fn demo() -> Self {
-        Self { large: 3_000, small: 300, plants: 150, computed_orders: None }
+        Self { large: 3_000, small: 300, plants: 150, machines: 0, computed_orders: None }
     }
 
     /// For tests.
     pub const fn tiny() -> Self {
-        Self { large: 120, small: 40, plants: 30, computed_orders: None }
+        Self { large: 120, small: 40, plants: 30, machines: 0, computed_orders: None }
+    }
+
+    /// This many machines; everything else as in [`Size::tiny`].
+    pub const fn machines(machines: u32) -> Self {
+        Self { machines, ..Self::tiny() }
     }
 
     /// A large merchant with this many orders; everyone else as in [`Size::tiny`].

@@ -40,6 +40,8 @@ pub(crate) struct Answer {
     pub(super) headers: Vec<(String, String)>,
     /// Whether the body is read at all.
     pub(crate) has_records: bool,
+    /// Whether the overlay takes it for the end of the data.
+    pub(super) is_end: bool,
     pub(super) started: Timestamp,
     /// Whole lists of which it holds a part.
     pub(super) lists: Lists,
@@ -51,7 +53,7 @@ impl Answer {
     /// A page that came along with a record of the parent.
     pub(super) fn given(body: Bytes, started: Timestamp) -> Self {
         let (headers, lists) = (Vec::new(), Lists::default());
-        Self { body, headers, has_records: true, started, lists, request: None }
+        Self { body, headers, has_records: true, is_end: false, started, lists, request: None }
     }
 }
 
@@ -119,6 +121,8 @@ pub(super) enum Fetched {
     Smaller(String),
     /// The window is to be asked for in parts.
     Split(String),
+    /// There are not so many records left: the page is to be asked for with this many.
+    Tail(u64),
 }
 
 impl Core {
@@ -131,7 +135,7 @@ impl Core {
     ) -> Result<Answer, Error> {
         match self.fetch(context, options, at, &mut HashSet::new()).await? {
             Fetched::Answer(answer) => Ok(answer),
-            Fetched::Reset | Fetched::Smaller(_) | Fetched::Split(_) => {
+            Fetched::Reset | Fetched::Smaller(_) | Fetched::Split(_) | Fetched::Tail(_) => {
                 let message = "this answer has no pages to ask for in another way".to_owned();
                 Err(Error::Refused { at: at.clone(), message, configuration: true })
             }
@@ -274,6 +278,7 @@ impl Core {
                 body,
                 headers,
                 has_records,
+                is_end: false,
                 started,
                 lists: Lists::default(),
                 request: None,
@@ -286,7 +291,13 @@ impl Core {
             Some(Meaning::Unsupported) => {
                 return Err(Error::Unsupported { at: at.clone(), message: message() });
             }
-            Some(Meaning::End) => return answer(response, false),
+            Some(Meaning::End) => {
+                let end = |judged| match judged {
+                    Judged::Answer(answer) => Judged::Answer(Answer { is_end: true, ..answer }),
+                    other => other,
+                };
+                return answer(response, false).map(end);
+            }
             None => {}
         }
         let handler = self.fetcher.requester.error_handler();

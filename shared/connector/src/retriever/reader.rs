@@ -42,6 +42,8 @@ pub struct PageReader {
     same: Same,
     tracker: Tracker,
     reducer: Option<Reducer>,
+    /// How many records are asked for, since fewer were left than before.
+    tail: Option<u64>,
     /// The job that makes the pages, where one does.
     job: Option<JobWalk>,
     /// Number of the next page, whatever it is asked for with.
@@ -88,6 +90,7 @@ impl PageReader {
             same: Same::default(),
             tracker: Tracker::new(core.reset),
             reducer: reducer.map(|config| Reducer::new(config, &core.paginator)),
+            tail: None,
             job: None,
             number: 0,
             core,
@@ -157,6 +160,11 @@ impl PageReader {
                 self.halve(message, number, at)?;
                 return Ok(None);
             }
+            Err(Fetched::Tail(size)) => {
+                self.tail = Some(size);
+                self.next = Some((token, number));
+                return Ok(None);
+            }
             Err(_) => {
                 self.begin_again(number, at)?;
                 return Ok(None);
@@ -184,6 +192,9 @@ impl PageReader {
         } else {
             let request = (self.options(token, at)?, core.paginator.path(token));
             match core.fetch(&context, request, at, &mut self.asked).await? {
+                Fetched::Answer(answer) if let Some(size) = self.tail_of(&answer) => {
+                    return Ok(Err(Fetched::Tail(size)));
+                }
                 Fetched::Answer(mut answer) => {
                     core.complete(&mut answer, at).await?;
                     answer
@@ -328,7 +339,13 @@ impl PageReader {
 
     /// The number of records to ask for, where it is not the manifest's.
     fn size(&self) -> Option<u64> {
-        self.reducer.as_ref().and_then(|reducer| reducer.present)
+        self.tail.or_else(|| self.reducer.as_ref().and_then(|reducer| reducer.present))
+    }
+
+    /// How many records to ask for instead, where an answer may mean only that so many as were
+    /// asked for are not left.
+    fn tail_of(&self, answer: &Answer) -> Option<u64> {
+        self.core.paginator.tail(self.size()).filter(|_| answer.is_end)
     }
 
     /// The place of a page.

@@ -22,6 +22,9 @@ pub struct Overlay {
     /// Answers that mean: there are no more records.
     #[serde(default)]
     pub end_of_data: Vec<AnswerRule>,
+    /// Where pages end, where the manifest cannot say it.
+    #[serde(default)]
+    pub pages: Option<PageRule>,
     /// Answers that mean: this account has no such endpoint. The stream is skipped.
     #[serde(default)]
     pub unsupported: Vec<AnswerRule>,
@@ -61,6 +64,34 @@ pub struct StreamOverlay {
     /// As in the overlay.
     #[serde(default)]
     pub window: Option<WindowRule>,
+    /// As in the overlay.
+    #[serde(default)]
+    pub pages: Option<PageRule>,
+}
+
+/// Where pages end, of streams that count records (`OffsetIncrement`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PageRule {
+    /// Whether a page with fewer records than were asked for is the last one, as the reference has
+    /// it. Where the API gives fewer than it is asked for, only an empty page, or an answer of
+    /// `end_of_data`, is the end.
+    #[serde(default = "yes")]
+    pub short_is_last: bool,
+    /// The API answers as at the end when fewer records are left than are asked for: so many are
+    /// asked for then, from the same place on, before the end is believed.
+    #[serde(default)]
+    pub tail: Option<NonZeroU32>,
+}
+
+impl Default for PageRule {
+    fn default() -> Self {
+        Self { short_is_last: true, tail: None }
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How cursor values are read, finer than the reference does.
@@ -101,6 +132,7 @@ pub struct WindowRule {
 const FIELDS: &[&str] = &[
     "readiness",
     "end_of_data",
+    "pages",
     "unsupported",
     "needs_list",
     "cursor",
@@ -124,6 +156,7 @@ impl Overlay {
         let overlay = Self {
             readiness,
             end_of_data,
+            pages: root.field("pages").and_then(|pages| d.pages(&pages)),
             unsupported,
             needs_list: root
                 .field("needs_list")
@@ -146,6 +179,7 @@ impl Overlay {
             cursor: own.cursor.or_else(|| self.cursor.clone()),
             reconcile: own.reconcile.or(self.reconcile),
             window: own.window.or_else(|| self.window.clone()),
+            pages: own.pages.or(self.pages),
         }
     }
 }
@@ -181,6 +215,15 @@ impl Decoder<'_> {
         Some(WindowRule { inclusive_unit: unit, split })
     }
 
+    fn pages(&mut self, at: &At<'_>) -> Option<PageRule> {
+        if !self.names(at, &["short_is_last", "tail"]) {
+            return None;
+        }
+        let short = at.field("short_is_last").and_then(|flag| self.truth(&flag));
+        let tail = at.field("tail").and_then(|tail| self.positive(&tail));
+        Some(PageRule { short_is_last: short.unwrap_or(true), tail })
+    }
+
     fn positive(&mut self, at: &At<'_>) -> Option<NonZeroU32> {
         let number = self.whole(at, 1..=u64::from(u32::MAX))?;
         u32::try_from(number).ok().and_then(NonZeroU32::new)
@@ -194,7 +237,7 @@ impl Decoder<'_> {
         };
         for (key, node) in entries {
             let stream = At { node, path: at.below(&key.text) };
-            if !self.names(&stream, &["cursor", "reconcile", "window"]) {
+            if !self.names(&stream, &["cursor", "reconcile", "window", "pages"]) {
                 continue;
             }
             let Some(name) = self.kept(&stream, key.text.parse()) else { continue };
@@ -202,6 +245,7 @@ impl Decoder<'_> {
                 cursor: stream.field("cursor").and_then(|cursor| self.cursor(&cursor)),
                 reconcile: stream.field("reconcile").and_then(|every| self.every(&every)),
                 window: stream.field("window").and_then(|window| self.window(&window)),
+                pages: stream.field("pages").and_then(|pages| self.pages(&pages)),
             };
             streams.insert(name, overlay);
         }

@@ -5,6 +5,7 @@ use super::{Account, Credentials, Facility, Organisation, Stamps, Stream, Weight
 const COMMERCE: &[Stream] =
     &[Stream::Orders, Stream::Customers, Stream::Products, Stream::Transactions];
 const CULTIVATION: &[Stream] = &[Stream::Plants, Stream::Packages, Stream::Harvests];
+const GORSE_TOKEN: &str = "gorse-hosts-token-2b90";
 const VENDOR_KEY: &str = "vendor-key-headwater-6c1f";
 
 /// Serves two tenants: their calls share one limit.
@@ -75,7 +76,7 @@ const CALIFORNIA: &[Facility] = &[
     },
 ];
 
-static ACCOUNTS: [Account; 7] = [
+static ACCOUNTS: [Account; 10] = [
     Account {
         name: "bluebird-shop",
         tenant: "bluebird",
@@ -202,6 +203,42 @@ static ACCOUNTS: [Account; 7] = [
             ("rutter-client-secret", "grove-secret-1d52c4"),
             ("books-access-token", "fern-books-token-9d03"),
         ],
+        weight: Weight::Small,
+    },
+    Account {
+        name: "gorse-qualys",
+        tenant: "gorse",
+        connection: "qualys",
+        source: "qualys",
+        base_path: "/hosts",
+        credentials: Credentials::Hosts { token: GORSE_TOKEN },
+        facilities: &[],
+        streams: &[Stream::Hosts],
+        secrets: &[("hosts-token", GORSE_TOKEN)],
+        weight: Weight::Small,
+    },
+    Account {
+        name: "gorse-crowdstrike",
+        tenant: "gorse",
+        connection: "crowdstrike",
+        source: "crowdstrike",
+        base_path: "/hosts",
+        credentials: Credentials::Hosts { token: GORSE_TOKEN },
+        facilities: &[],
+        streams: &[Stream::Hosts],
+        secrets: &[("hosts-token", GORSE_TOKEN)],
+        weight: Weight::Small,
+    },
+    Account {
+        name: "gorse-tenable",
+        tenant: "gorse",
+        connection: "tenable",
+        source: "tenable",
+        base_path: "/hosts",
+        credentials: Credentials::Hosts { token: GORSE_TOKEN },
+        facilities: &[],
+        streams: &[Stream::Hosts],
+        secrets: &[("hosts-token", GORSE_TOKEN)],
         weight: Weight::Small,
     },
 ];

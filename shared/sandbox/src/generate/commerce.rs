@@ -245,7 +245,9 @@ pub(super) fn invoice(draft: &Draft<'_>) -> Rendered {
     let day = draft.created.date(&jiff::tz::TimeZone::UTC);
     let platform = match draft.account.credentials {
         Credentials::Rutter { platform, .. } => platform,
-        Credentials::Metrc { .. } | Credentials::Stashstock { .. } => "UNKNOWN",
+        Credentials::Metrc { .. } | Credentials::Stashstock { .. } | Credentials::Hosts { .. } => {
+            "UNKNOWN"
+        }
     };
     let line = Object::new()
         .text("id", "1")

@@ -56,7 +56,9 @@ pub(super) fn person(headers: &HeaderMap, state: &str) -> Result<&'static Accoun
         Credentials::Metrc { state: home, vendor_key, user_key } => {
             home == state && vendor_key == vendor && user_key == user
         }
-        Credentials::Rutter { .. } | Credentials::Stashstock { .. } => false,
+        Credentials::Rutter { .. } | Credentials::Stashstock { .. } | Credentials::Hosts { .. } => {
+            false
+        }
     };
     accounts().iter().find(known).ok_or_else(denied)
 }

@@ -170,14 +170,18 @@ fn status_of(sandbox: &Sandbox, account: &Account) -> Result<&'static str, Refus
 fn platform(account: &Account) -> &'static str {
     match account.credentials {
         Credentials::Rutter { platform, .. } => platform,
-        Credentials::Metrc { .. } | Credentials::Stashstock { .. } => "UNKNOWN",
+        Credentials::Metrc { .. } | Credentials::Stashstock { .. } | Credentials::Hosts { .. } => {
+            "UNKNOWN"
+        }
     }
 }
 
 fn connection_id(account: &Account) -> &'static str {
     match account.credentials {
         Credentials::Rutter { connection_id, .. } => connection_id,
-        Credentials::Metrc { .. } | Credentials::Stashstock { .. } => "",
+        Credentials::Metrc { .. } | Credentials::Stashstock { .. } | Credentials::Hosts { .. } => {
+            ""
+        }
     }
 }
 

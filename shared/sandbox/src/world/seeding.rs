@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, params};
 use super::{Size, population, set_fact};
 use crate::account::{Account, Stream, Weight, accounts};
 use crate::dice::Dice;
-use crate::generate::{Draft, render};
+use crate::generate::{Draft, hosts, render};
 use crate::tick::Tick;
 
 const DAY: i64 = 86_400_000;
@@ -57,6 +57,7 @@ fn rows_of(account: &Account, stream: Stream, size: &Size) -> i64 {
         Stream::Plants => i64::from(size.plants) * places,
         Stream::Packages => i64::from(size.plants) * places / 2,
         Stream::Harvests => i64::from(size.plants) * places / 8,
+        Stream::Hosts => hosts::rows(account, size.machines),
     }
 }
 
@@ -92,6 +93,11 @@ fn instants(
     account: &Account,
     (stream, ordinal): (Stream, i64),
 ) -> (Tick, Tick) {
+    if stream == Stream::Hosts
+        && let Some(known) = hosts::instants(account, ordinal, born)
+    {
+        return known;
+    }
     let from = since(born).millis();
     let span = born.millis() - from;
     let bulk = ordinal % 20 < 3;
