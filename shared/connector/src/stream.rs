@@ -128,10 +128,8 @@ impl Core {
             Some(_) => ("download_requester", "download_paginator"),
             None => ("requester", "paginator"),
         };
-        let paginator = retriever.child(paginator).map(|part| Paginator::build(&part, &context));
-        let paginator = paginator.transpose()?.unwrap_or_else(Paginator::none);
-        let paginator = paginator.ending(shared.overlay.stream(&name).pages);
-        let paginator = paginator.map_err(|message| retriever.fault(message))?;
+        let pages = shared.overlay.stream(&name).pages;
+        let paginator = parts::paginator(&retriever, paginator, pages, &context)?;
         let datetime = cursor.as_ref().and_then(Cursor::datetime);
         let client_side = job.is_none() && datetime.is_some_and(|cursor| cursor.client_side);
         let selector = retriever.needed("record_selector")?;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use model::StreamName;
+use model::config::PageRule;
 use request::decoder::{Decoder, Paging};
+use request::interpolation::Context;
 
 use crate::cursor::Cursor;
 use crate::paginator::Paginator;
@@ -21,6 +23,18 @@ pub(super) fn reading(
 ) -> Result<(Decoder, Extractor), BuildError> {
     let extractor = Extractor::build(&selector.needed("extractor")?, shared)?;
     Ok((job::decoder(retriever, "decoder")?, extractor))
+}
+
+/// How pages follow each other, and where the overlay has them end.
+pub(super) fn paginator(
+    retriever: &Part<'_>,
+    field: &str,
+    pages: Option<PageRule>,
+    context: &Context<'_>,
+) -> Result<Paginator, BuildError> {
+    let built = retriever.child(field).map(|part| Paginator::build(&part, context)).transpose()?;
+    let ending = built.unwrap_or_else(Paginator::none).ending(pages);
+    ending.map_err(|message| retriever.fault(message))
 }
 
 /// Refuses what would lose records: a paginator that cannot read the answers, or counts more
