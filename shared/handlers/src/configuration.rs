@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connector::Manifest;
+use lake::curated::Revision;
 use model::config::{CustomerFile, Overlay, Settings, TenantFile};
 use model::document::{Document, Fault, suggest};
 use model::{ModelName, ObjectKey, SecretRef, SourceName, TenantId, encode_segment};
@@ -31,6 +32,15 @@ pub struct LoadedSource {
     pub overlay: Overlay,
 }
 
+/// A standard model, and which revision of its file it is compiled from.
+#[derive(Debug)]
+pub struct Revised {
+    /// The model.
+    pub model: Arc<Model>,
+    /// The revision.
+    pub revision: Revision,
+}
+
 /// The configuration under one prefix of a store.
 ///
 /// Every call asks the store whether the file is still the one that was read; a file that is not
@@ -47,7 +57,7 @@ pub struct Configuration {
 struct Cache {
     tenants: HashMap<ObjectKey, (ETag, Arc<TenantFile>)>,
     sources: HashMap<ObjectKey, (Marks, Arc<LoadedSource>)>,
-    models: HashMap<ObjectKey, (ETag, Arc<Model>)>,
+    models: HashMap<ObjectKey, (ETag, Arc<Revised>)>,
     settings: Option<(ETag, Arc<Settings>)>,
 }
 
@@ -118,6 +128,11 @@ impl Configuration {
 
     /// A standard model, compiled.
     pub async fn model(&self, model: &ModelName) -> Result<Arc<Model>, Error> {
+        Ok(Arc::clone(&self.revised(model).await?.model))
+    }
+
+    /// A standard model with its revision.
+    pub async fn revised(&self, model: &ModelName) -> Result<Arc<Revised>, Error> {
         let key = self.key("models", model.as_str(), ".yaml")?;
         let Some(mark) = self.mark(&key).await? else {
             let known = self.names("models").await?;
@@ -128,8 +143,10 @@ impl Configuration {
         {
             return Ok(Arc::clone(compiled));
         }
-        let (mark, document) = self.document(&key).await?;
-        let compiled = Arc::new(Model::parse(&document)?);
+        let (mark, text) = self.text(&key).await?;
+        let model = Arc::new(Model::parse(&Document::parse(key.as_str(), &text)?)?);
+        let revision = Revision::of(model.version, text.as_bytes());
+        let compiled = Arc::new(Revised { model, revision });
         self.cache().models.insert(key, (mark, Arc::clone(&compiled)));
         Ok(compiled)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use percent_encoding::percent_decode_str;
 use ports::{GROUP, NOT_BEFORE, Received};
 use serde::{Deserialize, Serialize};
 
@@ -108,9 +109,82 @@ pub struct BatchItemFailure {
     pub item_identifier: String,
 }
 
+/// What S3 tells of objects, as a queue carries it; a topic in between wraps it once more.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Told {
+    Objects {
+        #[serde(rename = "Records")]
+        records: Vec<S3Record>,
+    },
+    Topic {
+        #[serde(rename = "TopicArn")]
+        _topic: String,
+        #[serde(rename = "Message")]
+        message: String,
+    },
+    Enabled {
+        #[serde(rename = "Event")]
+        event: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct S3Record {
+    #[serde(rename = "eventName")]
+    event: String,
+    s3: S3Entity,
+}
+
+#[derive(Deserialize)]
+struct S3Entity {
+    object: S3Object,
+}
+
+#[derive(Deserialize)]
+struct S3Object {
+    key: String,
+}
+
+/// The keys of the objects that a message of S3 says were created, as stores have them; none when
+/// the message is not S3's. S3's test event tells of no object.
+pub fn created_keys(body: &str) -> Option<Vec<String>> {
+    match serde_json::from_str(body).ok()? {
+        Told::Objects { records } => {
+            let created = records.into_iter().filter(|r| r.event.starts_with("ObjectCreated:"));
+            Some(created.map(|record| form_decoded(&record.s3.object.key)).collect())
+        }
+        Told::Topic { message, .. } => created_keys(&message),
+        Told::Enabled { event } => (event == "s3:TestEvent").then(Vec::new),
+    }
+}
+
+/// A key as events spell it: `+` is a space, the rest is percent-encoded.
+fn form_decoded(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s3_tells_of_created_objects_by_their_decoded_keys() {
+        let object = r#"{"Records":[
+            {"eventSource":"aws:s3","eventName":"ObjectCreated:Put",
+             "s3":{"bucket":{"name":"lake"},"object":{"key":"commits/a+b/c%2520d/tenant%3Dx/e.json","size":1}}},
+            {"eventSource":"aws:s3","eventName":"ObjectRemoved:Delete",
+             "s3":{"object":{"key":"commits/gone.json"}}}]}"#;
+        let expected = Some(vec!["commits/a b/c%20d/tenant=x/e.json".to_owned()]);
+        assert_eq!(created_keys(object), expected);
+        let wrapped = serde_json::json!({"TopicArn": "arn:aws:sns:x:0:t", "Message": object});
+        assert_eq!(created_keys(&wrapped.to_string()), expected);
+        let enabled = r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"lake"}"#;
+        assert_eq!(created_keys(enabled), Some(Vec::new()));
+        for other in ["{}", "nonsense", r#"{"commit":"commits/x.json"}"#, r#"{"Event":"other"}"#] {
+            assert_eq!(created_keys(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_record_keeps_group_deliveries_and_its_instant() {

@@ -9,3 +9,4 @@ pub mod identity;
 pub mod job;
 pub mod pull;
 pub mod schedule;
+pub mod transform;

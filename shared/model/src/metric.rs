@@ -65,6 +65,14 @@ metrics! {
     RunsFailed: Count,
     /// Jobs that a schedule enqueued.
     JobsEnqueued: Count,
+    /// Rows of standard models that were made.
+    RowsTransformed: Count,
+    /// Rows, records and lines that were refused, and stand in quarantine with their reasons.
+    RowsQuarantined: Count,
+    /// Landing objects that are not what their commit names.
+    ObjectsDamaged: Count,
+    /// Differences between records and models that nobody had seen.
+    DriftFound: Count,
     /// Possible gaps that a walk reported.
     GapsSuspected: Count,
     /// Generations kept aside because they were much smaller than the last.

@@ -8,6 +8,7 @@
 pub mod airbyte;
 pub mod budget;
 pub mod cluster;
+mod drift;
 mod due;
 mod error;
 mod gap;
@@ -18,6 +19,7 @@ pub mod invariant;
 mod key;
 mod plan;
 mod publish;
+mod receipt;
 mod repository;
 mod resume;
 mod row;
@@ -25,6 +27,7 @@ mod run;
 mod slices;
 mod work;
 
+pub use drift::{DriftScope, Drifted};
 pub use due::Claim;
 pub use error::{Refusal, StoreError};
 pub use gap::{PossibleGap, Sign};
@@ -37,6 +40,7 @@ pub use plan::{
     Sofar, partition_digest,
 };
 pub use publish::Unpublished;
+pub use receipt::{Feed, ReceiptMonth, Receipted, Settled};
 pub use repository::{Store, Timing};
 pub use resume::{Progress, counted, counts, resume_point};
 pub use run::{Counts, Reason, Run, RunStatus};

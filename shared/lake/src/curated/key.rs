@@ -102,11 +102,13 @@ pub enum Layer {
     Receipts,
     /// What of a landing object was refused, NDJSON.
     Quarantine,
+    /// How far somebody came with a commit who ran out of time, JSON.
+    Underway,
 }
 
 impl Layer {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::Curated, Self::Receipts, Self::Quarantine];
+    pub const ALL: [Self; 4] = [Self::Curated, Self::Receipts, Self::Quarantine, Self::Underway];
 
     /// The folder.
     pub fn root(self) -> &'static str {
@@ -114,13 +116,14 @@ impl Layer {
             Self::Curated => "curated",
             Self::Receipts => "receipts",
             Self::Quarantine => "quarantine",
+            Self::Underway => "underway",
         }
     }
 
     fn extension(self) -> &'static str {
         match self {
             Self::Curated => "parquet",
-            Self::Receipts => "json",
+            Self::Receipts | Self::Underway => "json",
             Self::Quarantine => "ndjson",
         }
     }
@@ -147,7 +150,7 @@ pub struct CuratedKey {
     pub tenant: TenantId,
     /// Month of the run, as in the key that it was made from.
     pub month: Month,
-    /// Digest of the landing key; of the commit key for receipts.
+    /// Digest of the landing key; of the commit key for receipts and what is under way.
     pub made_from: KeyDigest,
     /// The model's revision.
     pub revision: Revision,

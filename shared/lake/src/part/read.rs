@@ -72,6 +72,8 @@ pub struct LineReader {
     line: Vec<u8>,
     taken: u64,
     number: u64,
+    /// Whether what comes next is the rest of a line that was refused.
+    inside: bool,
 }
 
 impl std::fmt::Debug for LineReader {
@@ -94,33 +96,42 @@ impl LineReader {
                 zstd_decoder(stored).map_err(|source| ReadError::Corrupt { codec, source })?,
             )),
         };
-        Ok(Self { codec, limits, content, line: Vec::new(), taken: 0, number: 0 })
+        Ok(Self { codec, limits, content, line: Vec::new(), taken: 0, number: 0, inside: false })
     }
 
-    /// The next line without its line break; none at the end.
+    /// The next line without its line break; none at the end. After a line that is too long it
+    /// goes on with the one behind it; after any other error there is nothing more.
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, ReadError> {
-        let Limits { content, line } = self.limits;
-        self.line.clear();
-        self.number += 1;
-        let most = (line as u64).min(content - self.taken) + 1;
-        let codec = self.codec;
-        let length = self
-            .content
-            .by_ref()
-            .take(most)
-            .read_until(b'\n', &mut self.line)
-            .map_err(|source| ReadError::Corrupt { codec, source })?;
-        self.taken += length as u64;
-        if self.taken > content {
-            return Err(ReadError::Content { limit: content });
+        let limit = self.limits.line;
+        while self.inside {
+            self.inside = self.piece()? > 0 && !self.line.ends_with(b"\n");
         }
-        if length > line {
-            return Err(ReadError::Line { number: self.number, limit: line });
+        self.number += 1;
+        let length = self.piece()?;
+        if length > limit {
+            self.inside = !self.line.ends_with(b"\n");
+            return Err(ReadError::Line { number: self.number, limit });
         }
         if length == 0 {
             return Ok(None);
         }
         Ok(Some(self.line.strip_suffix(b"\n").unwrap_or(&self.line)))
+    }
+
+    /// Reads to the end of the line, or one byte more than a line may have.
+    fn piece(&mut self) -> Result<usize, ReadError> {
+        let Limits { content, line } = self.limits;
+        self.line.clear();
+        let most = (line as u64).min(content - self.taken) + 1;
+        let codec = self.codec;
+        let read = self.content.by_ref().take(most).read_until(b'\n', &mut self.line);
+        let length = read.map_err(|source| ReadError::Corrupt { codec, source })?;
+        self.taken += length as u64;
+        if self.taken > content {
+            self.taken = content;
+            return Err(ReadError::Content { limit: content });
+        }
+        Ok(length)
     }
 }
 

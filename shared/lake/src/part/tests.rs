@@ -99,6 +99,26 @@ fn a_line_over_the_limit_is_refused() {
 }
 
 #[test]
+fn what_follows_a_line_over_the_limit_is_read() {
+    for codec in Codec::ALL {
+        let long = "x".repeat(350);
+        let text = format!("a\n{long}\nb\n{long}\n\nc");
+        let limits = Limits { content: 1000, line: 100 };
+        let mut reader = LineReader::new(packed(codec, &text).into(), codec, limits).unwrap();
+        let mut found = Vec::new();
+        loop {
+            match reader.next_line() {
+                Ok(Some(line)) => found.push(String::from_utf8(line.to_vec()).unwrap()),
+                Ok(None) => break,
+                Err(ReadError::Line { number, .. }) => found.push(format!("long {number}")),
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!(found, ["a", "long 2", "b", "long 4", "", "c"], "{codec:?}");
+    }
+}
+
+#[test]
 fn cut_and_foreign_content_is_an_error() {
     for codec in [Codec::Zstd, Codec::Gzip] {
         let whole = packed(codec, &"some text\n".repeat(1000));

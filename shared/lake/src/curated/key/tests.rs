@@ -26,6 +26,8 @@ fn keys_have_the_documented_layout() {
              71579d827b5331d5961828f28f31bfd4.v3-7b02700a.json",
             "quarantine/order_line/tenant=bluebird/month=2024-05/\
              71579d827b5331d5961828f28f31bfd4.v3-7b02700a.ndjson",
+            "underway/order_line/tenant=bluebird/month=2024-05/\
+             71579d827b5331d5961828f28f31bfd4.v3-7b02700a.json",
         ]
     );
     let things = ThingsKey {
