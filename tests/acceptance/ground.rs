@@ -48,8 +48,13 @@ pub struct Ground {
 impl Ground {
     /// With the sources of the sample pipeline, and no tenants.
     pub async fn new() -> Self {
+        Self::at(Arc::new(SystemClock), &[]).await
+    }
+
+    /// The same on a clock, with more hosts of this machine that may be called.
+    pub async fn at(clock: Arc<dyn Clock>, hosts: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (clock, ids): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Arc::new(SystemIds));
+        let ids = Arc::new(SystemIds);
         let world =
             World::open(&folder.path().join("world"), Seed(11), &Size::tiny(), Arc::clone(&clock));
         let world = world.unwrap();
@@ -66,7 +71,7 @@ impl Ground {
         let timing = Timing { skew: Duration::ZERO, ..Timing::default() };
         let table = Arc::new(data.table().await.unwrap());
         let store = Store::new(table, Arc::clone(&clock), ids, timing);
-        let allowed = [provider.address().to_string()];
+        let allowed = [&[provider.address().to_string()], hosts].concat();
         let http: Arc<dyn Http> = Arc::new(Client::new(Policy::with_local(&allowed)));
         let secrets = Arc::new(FolderSecrets::new(folder.path().join("secrets"), Vars::process()));
         let (read, calls) = (Arc::clone(&configuration), Arc::clone(&http));
@@ -130,14 +135,19 @@ impl Ground {
 
     /// Fires the schedule of a tenant's connection `main`; gives the jobs that it made.
     pub async fn fire(&self, tenant: &str) -> u64 {
-        let target = Target {
-            tenant: tenant.parse().unwrap(),
-            connection: "main".parse().unwrap(),
-            stream: None,
-        };
+        self.fire_one(tenant, "main").await
+    }
+
+    /// The same of any connection.
+    pub async fn fire_one(&self, tenant: &str, connection: &str) -> u64 {
+        let (tenant, connection) = (tenant.parse().unwrap(), connection.parse().unwrap());
+        self.produce(schedule::Event::Fired(Target { tenant, connection, stream: None })).await
+    }
+
+    /// Runs schedule for an event; gives the jobs that it made.
+    pub async fn produce(&self, event: schedule::Event) -> u64 {
         let until = Deadline::at(self.clock.now() + Duration::from_mins(5));
-        let fired = schedule::handle(&self.schedule, schedule::Event::Fired(target), until).await;
-        fired.unwrap().enqueued
+        schedule::handle(&self.schedule, event, until).await.unwrap().enqueued
     }
 
     /// Takes the jobs that wait.
@@ -172,11 +182,16 @@ impl Ground {
 
     /// Calls an admin endpoint of the sandbox.
     pub async fn admin(&self, method: Method, path: &str) -> String {
+        self.call(method, path, None).await
+    }
+
+    /// The same, with a body.
+    pub async fn call(&self, method: Method, path: &str, body: Option<bytes::Bytes>) -> String {
         let request = Request {
             method,
             url: format!("{}/__admin/{path}", self.provider.url()),
             headers: Vec::new(),
-            body: None,
+            body,
             timeout: Duration::from_secs(30),
             max_body: 1 << 28,
             redirect_hosts: Arc::new([]),
