@@ -1,17 +1,26 @@
-//! `infra/sql/` holds the statements for the sample pipeline's streams, exactly as they render.
+//! `infra/sql/` holds the statements for the sample pipeline's streams and models, exactly as they
+//! render.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use lake::StreamTable;
-use lake::ddl::{Catalog, athena};
+use handlers::tables::model_table;
+use lake::ddl::{Catalog, athena, athena_model};
+use lake::{ModelTable, StreamTable};
 use model::document::Document;
+use normalize::Model;
 use serde_json::Value;
 
 const HEADER: &str = "\
 -- Athena's statements for one stream of the sample pipeline, as `lake` renders them from its
 -- manifest. Fill in ${Database}, ${LakeBucket}, ${FirstMonth} (2024-01) and, comma-separated,
 -- ${Tenants} and ${Connections}; run the statements one by one.
+";
+
+const MODEL_HEADER: &str = "\
+-- Athena's statements for one standard model, as `lake` renders them from its file. Fill in
+-- ${Database}, ${LakeBucket}, ${FirstMonth} (2024-01) and, comma-separated, ${Tenants}; run the
+-- statements one by one.
 ";
 
 fn root() -> PathBuf {
@@ -57,6 +66,18 @@ fn tables(source: &str, file: &Path) -> Vec<StreamTable> {
     streams.as_array().unwrap().iter().map(table).collect()
 }
 
+/// The tables of the shipped models.
+fn models() -> Vec<ModelTable> {
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let file = entry.unwrap().path();
+        let name = file.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let model = Model::parse(&Document::parse("model", &text).unwrap()).unwrap();
+        model_table(&name, &model)
+    };
+    std::fs::read_dir(root().join("config/models")).unwrap().map(read).collect()
+}
+
 fn rendered() -> BTreeMap<String, String> {
     let catalog = Catalog {
         database: "${Database}".to_owned(),
@@ -76,6 +97,10 @@ fn rendered() -> BTreeMap<String, String> {
             let statements = athena(&table, &catalog).join(";\n\n");
             files.insert(format!("{}.sql", table.name), format!("{HEADER}\n{statements};\n"));
         }
+    }
+    for table in models() {
+        let statements = athena_model(&table, &catalog).join(";\n\n");
+        files.insert(format!("{}.sql", table.name), format!("{MODEL_HEADER}\n{statements};\n"));
     }
     files
 }

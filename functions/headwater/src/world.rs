@@ -127,7 +127,7 @@ impl World {
         Ok(self.configuration.apply_schedules(scheduler).await?)
     }
 
-    /// The query engine over every stream of every source.
+    /// The query engine over every stream of every source, and over every model.
     pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
         let mut tables = Vec::new();
         for name in folder::named(&self.places, self.configuration.sources().await)? {
@@ -137,8 +137,14 @@ impl World {
                 tables.push(lake::StreamTable::new(&name, stream, key, &outline.schema));
             }
         }
+        let mut models = Vec::new();
+        for name in folder::named(&self.places, self.configuration.models().await)? {
+            let model = folder::named(&self.places, self.configuration.model(&name).await)?;
+            models.push(handlers::tables::model_table(&name, &model));
+        }
         let file = self.places.data.join("query.sqlite");
         Engine::at(&file, Arc::clone(&self.lake), tables)
+            .and_then(|engine| engine.with_models(models))
             .map_err(|error| Failure::of("the query engine cannot be opened", error))
     }
 }

@@ -9,4 +9,5 @@ pub mod identity;
 pub mod job;
 pub mod pull;
 pub mod schedule;
+pub mod tables;
 pub mod transform;

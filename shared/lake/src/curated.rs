@@ -14,12 +14,17 @@
 
 mod buffer;
 mod columns;
+mod fold;
 mod key;
+mod lineage;
+mod pointer;
 mod quarantine;
+mod read;
 mod receipt;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod visible;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -32,11 +37,16 @@ use parquet::file::writer::SerializedFileWriter;
 
 use buffer::Buffer;
 pub use columns::{LINEAGE, RowKind, SNAPSHOT, THING, columns};
+pub use fold::{ShownRow, shown_rows};
 pub use key::{
     CuratedKey, KeyDigest, Layer, Revision, SnapshotKey, ThingsKey, pointer_key, pointers_prefix,
 };
+pub use lineage::Lineage;
+pub use pointer::{KeptGeneration, Pointer};
 pub use quarantine::{Broken, Quarantined, Reason};
+pub use read::CuratedReader;
 pub use receipt::{PartCounts, Receipt, ReceiptPart, ThingCounts};
+pub use visible::{StreamId, Visible, VisiblePart, visible};
 
 /// Bytes of values that are held before they become a row group.
 const ROW_GROUP: usize = 32 * 1024 * 1024;
@@ -132,8 +142,14 @@ pub enum CuratedError {
         /// Values.
         found: usize,
     },
+    /// An object's column is of another type than it is now.
+    #[error("column `{column}` is of another type in this object than in the model")]
+    Retyped {
+        /// Column.
+        column: String,
+    },
     /// The format refused.
-    #[error("rows cannot be written as Parquet")]
+    #[error("Parquet that cannot be written or read")]
     Parquet(#[from] ParquetError),
 }
 

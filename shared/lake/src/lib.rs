@@ -11,6 +11,7 @@ mod digest;
 mod fold;
 pub mod key;
 pub mod line;
+mod model_table;
 pub mod part;
 mod shown;
 pub mod table;
@@ -25,6 +26,7 @@ pub use key::{
     landing_prefix, met_prefix,
 };
 pub use line::{Line, LineContext, LineError, LineHeader, RowKey, write_line, write_tombstone};
+pub use model_table::{MODEL_COLUMNS, ModelTable, THING_COLUMNS};
 pub use part::{Codec, Limits, LineReader, Part, PartWriter, ReadError, WriteError};
 pub use shown::{Compared, Shown};
 pub use table::{Column, Kind, StreamTable};

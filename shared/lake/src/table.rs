@@ -110,7 +110,7 @@ impl StreamTable {
 }
 
 /// A name that every engine takes: lower-case letters, digits and `_`.
-fn sql_name(text: &str) -> String {
+pub(crate) fn sql_name(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     text.chars().map(plain).collect()
 }

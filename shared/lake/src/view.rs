@@ -13,7 +13,11 @@
 //! [`crate::latest_rows`] says the same in plain Rust; tests over random histories hold the views
 //! equal to it, on SQLite and on Trino.
 
+mod model;
+
 use crate::table::{Column, Kind, StreamTable};
+
+pub use model::{model_rows_sql, things_sql};
 
 /// Whose SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]

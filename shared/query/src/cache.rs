@@ -1,6 +1,8 @@
 //! The tables that stand for the lake's objects, and what is in them already.
 
-use lake::{Line, StreamTable};
+pub(crate) mod models;
+
+use lake::{Line, ModelTable, StreamTable};
 use model::ObjectKey;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior, params};
 
@@ -37,6 +39,15 @@ fn drop_all(transaction: &Transaction<'_>) -> Result<()> {
         transaction.execute_batch(&format!("DROP TABLE \"{}\"", name.replace('"', "\"\"")))?;
     }
     Ok(())
+}
+
+/// Creates what is missing of models' tables, and their views as they are defined now.
+pub(crate) fn prepare_models(db: &mut Connection, tables: &[ModelTable]) -> Result<()> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for table in tables {
+        models::prepare(&transaction, table)?;
+    }
+    transaction.commit()
 }
 
 /// Whether an object's content is in its table.

@@ -1,20 +1,23 @@
 //! The engine: tables kept in step with the lake, statements run over them.
 
+mod models;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use lake::curated::CuratedError;
 use lake::{
     Commit, CommitError, CommitKey, KeyFault, LandingKey, Limits, Line, LineError, LineReader,
-    ReadError, Sha256Hex, StreamTable,
+    ModelTable, ReadError, Sha256Hex, StreamTable,
 };
-use model::ObjectKey;
+use model::{ModelName, ObjectKey};
 use ports::{Object, ObjectError, ObjectStore, QueryEngine, QueryError, Rows};
 use rusqlite::Connection;
 
 use crate::cache::{self, Landing};
-use crate::statement;
+use crate::statement::{self, Known};
 
 /// Objects fetched side by side.
 const FETCHES: usize = 8;
@@ -41,6 +44,12 @@ enum RefreshError {
     Content { key: ObjectKey, source: ReadError },
     #[error("`{key}`: {source}")]
     Line { key: ObjectKey, source: LineError },
+    #[error("`{key}`: {source}")]
+    Rows { key: ObjectKey, source: CuratedError },
+    #[error("rows of a curated object")]
+    Curated(#[from] CuratedError),
+    #[error("files of model `{model}` vanish as fast as they are read; try again")]
+    Restless { model: ModelName },
 }
 
 /// SQLite over the lake's files. Before a statement runs, the tables that it names are brought in
@@ -50,6 +59,7 @@ enum RefreshError {
 pub struct Engine {
     store: Arc<dyn ObjectStore>,
     tables: Vec<StreamTable>,
+    models: Vec<ModelTable>,
     db: Mutex<Connection>,
 }
 
@@ -83,7 +93,19 @@ impl Engine {
     ) -> Result<Self, OpenError> {
         StreamTable::tell_apart(&mut tables);
         cache::prepare(&mut db, &tables)?;
-        Ok(Self { store, tables, db: Mutex::new(db) })
+        Ok(Self { store, tables, models: Vec::new(), db: Mutex::new(db) })
+    }
+
+    /// The same engine, which knows these models, too.
+    pub fn with_models(mut self, models: Vec<ModelTable>) -> Result<Self, OpenError> {
+        cache::prepare_models(&mut self.db(), &models)?;
+        self.models = models;
+        Ok(self)
+    }
+
+    /// The models that can be asked about.
+    pub fn models(&self) -> &[ModelTable] {
+        &self.models
     }
 
     /// The streams that can be asked about, under the names that statements use.
@@ -197,12 +219,17 @@ impl Engine {
 #[async_trait]
 impl QueryEngine for Engine {
     async fn run(&self, sql: &str, cap: usize) -> Result<Rows, QueryError> {
-        for table in statement::mentioned(&self.tables, sql) {
-            self.refresh(table)
-                .await
-                .map_err(|source| QueryError::Unavailable { source: Box::new(source) })?;
+        let unavailable =
+            |source: RefreshError| QueryError::Unavailable { source: Box::new(source) };
+        let known = Known { streams: &self.tables, models: &self.models };
+        let (streams, models) = known.mentioned(sql);
+        for table in streams {
+            self.refresh(table).await.map_err(unavailable)?;
         }
-        statement::run(&mut self.db(), &self.tables, sql, cap)
+        for table in models {
+            self.refresh_model(table).await.map_err(unavailable)?;
+        }
+        statement::run(&mut self.db(), &known, sql, cap)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One read-only statement, and what to say when it is wrong.
 
-use lake::StreamTable;
 use lake::table::OWN_COLUMNS;
+use lake::{MODEL_COLUMNS, ModelTable, StreamTable, THING_COLUMNS};
 use model::document::suggest;
 use ports::{QueryError, Rows};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -9,10 +9,54 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error};
 use serde_json::Value;
 
+/// What can be asked about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'t> {
+    pub(crate) streams: &'t [StreamTable],
+    pub(crate) models: &'t [ModelTable],
+}
+
+impl<'t> Known<'t> {
+    /// What a statement names, or may name.
+    pub(crate) fn mentioned(&self, sql: &str) -> (Vec<&'t StreamTable>, Vec<&'t ModelTable>) {
+        let sql = sql.to_ascii_lowercase();
+        let streams = self.streams.iter().filter(|table| sql.contains(&table.name)).collect();
+        let models = self.models.iter().filter(|table| sql.contains(&table.name)).collect();
+        (streams, models)
+    }
+
+    fn relations(&self) -> Vec<String> {
+        let under = |table: &StreamTable| {
+            ["", "_landing", "_commits"].map(|suffix| format!("{}{suffix}", table.name))
+        };
+        let streams = self.streams.iter().flat_map(under);
+        streams.chain(self.models.iter().flat_map(ModelTable::relations)).collect()
+    }
+
+    /// The columns of what a statement names.
+    fn columns(&self, sql: &str) -> Vec<String> {
+        let (streams, models) = self.mentioned(sql);
+        let fields = streams.iter().flat_map(|table| &table.columns);
+        let fields = fields.map(|column| column.name.clone());
+        let of_models = models.iter().flat_map(|table| &table.fields).map(|(name, _)| name.clone());
+        let mut columns: Vec<String> = fields.chain(of_models).collect();
+        if !streams.is_empty() {
+            columns.extend(OWN_COLUMNS.map(str::to_owned));
+        }
+        if !models.is_empty() {
+            columns.extend(MODEL_COLUMNS.map(str::to_owned));
+        }
+        if models.iter().any(|table| table.merges) {
+            columns.extend(THING_COLUMNS.map(str::to_owned));
+        }
+        columns
+    }
+}
+
 /// Runs a statement that only reads.
 pub(crate) fn run(
     db: &mut Connection,
-    tables: &[StreamTable],
+    known: &Known<'_>,
     sql: &str,
     cap: usize,
 ) -> Result<Rows, QueryError> {
@@ -22,16 +66,8 @@ pub(crate) fn run(
     db.authorizer(None::<fn(AuthContext<'_>) -> Authorization>).map_err(unavailable)?;
     rows.map_err(|failure| match failure {
         Failure::TooMany => QueryError::TooMany { cap },
-        Failure::Sql(error) => {
-            QueryError::Statement { message: explain(&error, &mentioned(tables, sql), tables) }
-        }
+        Failure::Sql(error) => QueryError::Statement { message: explain(&error, sql, known) },
     })
-}
-
-/// The tables that a statement names, or may name.
-pub(crate) fn mentioned<'t>(tables: &'t [StreamTable], sql: &str) -> Vec<&'t StreamTable> {
-    let sql = sql.to_ascii_lowercase();
-    tables.iter().filter(|table| sql.contains(&table.name)).collect()
 }
 
 fn reads_only(context: AuthContext<'_>) -> Authorization {
@@ -86,7 +122,7 @@ fn cell(value: ValueRef<'_>) -> Value {
 }
 
 /// The engine's words, and what exists instead.
-fn explain(error: &Error, named: &[&StreamTable], tables: &[StreamTable]) -> String {
+fn explain(error: &Error, sql: &str, known: &Known<'_>) -> String {
     let said = match error {
         Error::SqlInputError { msg, .. } => msg.clone(),
         Error::SqliteFailure(_, Some(message)) => message.clone(),
@@ -94,26 +130,16 @@ fn explain(error: &Error, named: &[&StreamTable], tables: &[StreamTable]) -> Str
         other => other.to_string(),
     };
     if let Some(unknown) = said.strip_prefix("no such table: ") {
-        return with_suggestion(&said, unknown, &relations(tables), "tables");
+        return with_suggestion(&said, unknown, &known.relations(), "tables");
     }
     if let Some(unknown) = said.strip_prefix("no such column: ") {
-        let fields = named.iter().flat_map(|table| &table.columns);
-        let columns = fields.map(|column| column.name.clone());
-        let columns: Vec<String> = columns.chain(OWN_COLUMNS.map(str::to_owned)).collect();
         let unknown = unknown.rsplit('.').next().unwrap_or(unknown);
-        return with_suggestion(&said, unknown, &columns, "columns");
+        return with_suggestion(&said, unknown, &known.columns(sql), "columns");
     }
     if said.starts_with("not authorized") || said == "authorization denied" {
         return "only statements that read are allowed: SELECT, WITH, VALUES".to_owned();
     }
     said
-}
-
-fn relations(tables: &[StreamTable]) -> Vec<String> {
-    let under = |table: &StreamTable| {
-        ["", "_landing", "_commits"].map(|suffix| format!("{}{suffix}", table.name))
-    };
-    tables.iter().flat_map(under).collect()
 }
 
 fn with_suggestion(said: &str, unknown: &str, names: &[String], kind: &str) -> String {

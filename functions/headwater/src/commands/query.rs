@@ -1,6 +1,7 @@
 //! `headwater query`: SQL over the lake of this machine.
 
 use ports::QueryEngine;
+use query::Engine;
 use serde_json::{Map, Value, json};
 
 use crate::args::Places;
@@ -8,7 +9,8 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::world::World;
 
-/// A statement over the latest-row views, one a stream: `<source>_<stream>`.
+/// A statement over the latest-row views: `<source>_<stream>` of streams, `model_<model>` of
+/// standard models.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Query {
     /// One statement that reads; without one, the views are listed.
@@ -24,12 +26,7 @@ pub(crate) async fn run(query: &Query, places: &Places, console: Console) -> Res
     let world = World::open(places).await?;
     let engine = world.engine().await?;
     let Some(sql) = &query.sql else {
-        for table in engine.tables() {
-            let columns: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
-            console.emit(&json!({"view": table.name, "columns": columns}))?;
-            console.say(format!("{}: {}", table.name, columns.join(", ")))?;
-        }
-        return Ok(());
+        return list(&engine, console);
     };
     let rows = engine.run(sql, query.limit).await.map_err(|error| match error {
         ports::QueryError::Statement { message } => Failure::Input(message),
@@ -46,6 +43,25 @@ pub(crate) async fn run(query: &Query, places: &Places, console: Console) -> Res
     let cells: Vec<Vec<String>> =
         rows.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     console.table(&headings, &cells)
+}
+
+/// Tells the views with their columns.
+fn list(engine: &Engine, console: Console) -> Result<(), Failure> {
+    let view = |view: &str, columns: Vec<&str>| {
+        console.emit(&json!({"view": view, "columns": columns}))?;
+        console.say(format!("{view}: {}", columns.join(", ")))
+    };
+    for table in engine.tables() {
+        view(&table.name, table.columns.iter().map(|column| column.name.as_str()).collect())?;
+    }
+    for table in engine.models() {
+        let fields: Vec<&str> = table.fields.iter().map(|(name, _)| name.as_str()).collect();
+        view(&table.name, fields.clone())?;
+        if table.merges {
+            view(&table.records_view(), fields)?;
+        }
+    }
+    Ok(())
 }
 
 fn cell(value: &Value) -> String {

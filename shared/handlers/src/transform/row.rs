@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use lake::Line;
 use lake::curated::{
-    Broken, Column, Curated, CuratedError, CuratedWriter, Kind, LINEAGE, PartCounts, Reason,
-    RowKind, Value, columns,
+    Broken, Column, Curated, CuratedError, CuratedWriter, LINEAGE, PartCounts, Reason, RowKind,
+    Value, columns,
 };
 use model::ObjectKey;
 use normalize::{Cell, Model, Refusal, Row, Sink};
@@ -13,6 +13,7 @@ use normalize::{Cell, Model, Refusal, Row, Sink};
 use super::keys::own_key;
 use super::models::Known;
 use super::refuse::{About, Quarantine};
+use crate::tables::fields;
 
 /// Where the lines come from.
 #[derive(Debug, Clone, Copy)]
@@ -195,24 +196,6 @@ pub(super) enum Failed {
 /// The columns of a model's curated objects.
 fn row_columns(model: &Model) -> Vec<Column> {
     columns(fields(model), &[&LINEAGE])
-}
-
-/// A model's fields as columns.
-pub(super) fn fields(model: &Model) -> impl Iterator<Item = (&str, Kind)> {
-    model.fields.iter().map(|field| (field.name.as_str(), kind(field.kind)))
-}
-
-fn kind(kind: normalize::Kind) -> Kind {
-    match kind {
-        normalize::Kind::Text => Kind::Text,
-        normalize::Kind::Integer => Kind::Integer,
-        normalize::Kind::Decimal { precision, scale } => Kind::Decimal { precision, scale },
-        normalize::Kind::Boolean => Kind::Boolean,
-        normalize::Kind::Timestamp => Kind::Timestamp,
-        normalize::Kind::Date => Kind::Date,
-        normalize::Kind::Json => Kind::Json,
-        normalize::Kind::Texts => Kind::Texts,
-    }
 }
 
 fn value<'v>(cell: &'v Cell<'_>) -> Value<'v> {

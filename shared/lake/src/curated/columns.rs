@@ -57,6 +57,11 @@ impl RowKind {
             Self::Gone => "gone",
         }
     }
+
+    /// What the word says.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Row, Self::Empty, Self::Gone].into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// A model's fields and what stands behind them, none of them required: cells of tombstones are

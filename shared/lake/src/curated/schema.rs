@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::{ColumnPath, Type, TypePtr};
+use parquet::schema::types::{ColumnDescriptor, ColumnPath, SchemaDescriptor, Type, TypePtr};
 
 use super::{Column, Kind};
 
@@ -20,6 +20,16 @@ pub(super) fn schema(columns: &[Column]) -> Result<TypePtr, ParquetError> {
     let fields = columns.iter().map(|column| field(column).map(Arc::new));
     let fields = fields.collect::<Result<_, _>>()?;
     Ok(Arc::new(Type::group_type_builder("curated").with_fields(fields).build()?))
+}
+
+/// Whether an object's column holds what this one does; whether it may be null is another matter.
+pub(super) fn holds(column: &Column, found: &ColumnDescriptor) -> Result<bool, ParquetError> {
+    let ours = SchemaDescriptor::new(schema(std::slice::from_ref(column))?);
+    let meaning = |column: &ColumnDescriptor| {
+        let digits = (column.type_precision(), column.type_scale());
+        (column.physical_type(), column.logical_type_ref().cloned(), digits, column.max_rep_level())
+    };
+    Ok(ours.columns().first().is_some_and(|ours| meaning(ours) == meaning(found)))
 }
 
 /// zstd; a dictionary wherever values come again, which JSON does not.

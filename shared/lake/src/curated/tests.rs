@@ -148,3 +148,54 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn rows_are_read_back_as_they_were_written() {
+    let mut writer = CuratedWriter::new(&columns()).unwrap();
+    let tags = [Cow::Borrowed("new"), Cow::Borrowed("")];
+    let full = [
+        Value::Text("a"),
+        Value::Integer(-7),
+        Value::Decimal(25_000),
+        Value::Decimal(-1),
+        Value::Boolean(true),
+        Value::Timestamp("1969-03-01T12:30:00.123456Z".parse().unwrap()),
+        Value::Date(Date::constant(1969, 12, 31)),
+        Value::Texts(&tags),
+        Value::Text("{\"x\":1.50}"),
+    ];
+    let mut bare = [Value::Null; 9];
+    (bare[0], bare[7], bare[8]) = (Value::Text("ä"), Value::Texts(&[]), Value::Text("{}"));
+    let mut none = bare;
+    none[7] = Value::Null;
+    for row in [full, bare, none, full] {
+        writer.write(row).unwrap();
+    }
+    let object = writer.finish().unwrap();
+    let mut asked = columns();
+    asked.reverse();
+    asked.push(Column::optional("new", Kind::Integer));
+    let reader = CuratedReader::new(object.body, &asked).unwrap();
+    let mut read = Vec::new();
+    let row = |row: &[Value<'_>]| {
+        read.push(format!("{row:?}"));
+        Ok::<(), CuratedError>(())
+    };
+    reader.for_each(row).unwrap();
+    let told = |row: [Value<'_>; 9]| {
+        let values: Vec<Value<'_>> = row.into_iter().rev().chain([Value::Null]).collect();
+        format!("{values:?}")
+    };
+    assert_eq!(read, [full, bare, none, full].map(told));
+}
+
+#[test]
+fn a_column_of_another_type_is_not_read_as_what_it_is_not() {
+    let mut writer = CuratedWriter::new(&[Column::optional("n", Kind::Integer)]).unwrap();
+    writer.write([Value::Integer(1)]).unwrap();
+    let body = writer.finish().unwrap().body;
+    for kind in [Kind::Text, Kind::Timestamp, Kind::Decimal { precision: 18, scale: 2 }] {
+        let refused = CuratedReader::new(body.clone(), &[Column::optional("n", kind)]);
+        assert!(matches!(refused, Err(CuratedError::Retyped { .. })), "{kind:?}");
+    }
+}
