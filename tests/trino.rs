@@ -3,20 +3,32 @@
 //! `cargo xtask trino` starts a Trino and runs this; it is not part of a plain `cargo test`, and
 //! without the server's variables every test here fails and says so.
 
+#[path = "curated_history.rs"]
+mod curated_history;
 #[path = "history.rs"]
 mod history;
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use host::Vars;
 use lake::ddl::{self, Catalog};
 use lake::{StreamTable, commits_prefix, landing_prefix};
+use model::ObjectKey;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use xtask::trino::Trino;
 
 use history::{Lake, Tried, incremental, primary_key, reading, refreshed, table, texts};
+
+/// How Trino spells what the engines spell differently.
+const TRINO: curated_history::Spelling = curated_history::Spelling {
+    paid: "CAST(paid AS varchar)",
+    second: "substr(CAST(updated_at AS varchar), 1, 19)",
+    day: "CAST(day AS varchar)",
+    items: "CAST(cardinality(tags) AS varchar)",
+};
 
 /// Histories of each kind.
 const HISTORIES: usize = 12;
@@ -54,12 +66,17 @@ impl SetUp {
 
     /// Writes a lake into a folder of its own.
     fn write(&self, lake: &Lake, name: &str, table: &StreamTable) {
+        let prefixes = [landing_prefix, commits_prefix];
+        self.put(name, &prefixes.map(|of| of(&table.source, &table.stream)), lake.objects());
+    }
+
+    /// Writes objects into a folder; a bucket has every prefix, here they have to be made.
+    fn put(&self, name: &str, prefixes: &[String], objects: Vec<(ObjectKey, Bytes)>) {
         let folder = self.folder.join(name);
-        // A bucket has every prefix; a folder has to be made.
-        for prefix in [landing_prefix, commits_prefix] {
-            std::fs::create_dir_all(folder.join(prefix(&table.source, &table.stream))).unwrap();
+        for prefix in prefixes {
+            std::fs::create_dir_all(folder.join(prefix)).unwrap();
         }
-        for (key, body) in lake.objects() {
+        for (key, body) in objects {
             let path = folder.join(key.as_str());
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, body).unwrap();
@@ -67,7 +84,7 @@ impl SetUp {
     }
 
     /// Creates a lake's tables and views in a schema of its own.
-    fn create(&self, name: &str, table: &StreamTable) {
+    fn create(&self, name: &str, statements: impl Fn(&Catalog) -> Vec<String>) {
         let schema = format!("CREATE SCHEMA {name} WITH (location = 'local:///metastore/{name}')");
         self.trino.run(name, &schema).unwrap();
         let catalog = Catalog {
@@ -77,7 +94,7 @@ impl SetUp {
             connections: String::new(),
             first_month: String::new(),
         };
-        for statement in ddl::trino(table, &catalog) {
+        for statement in statements(&catalog) {
             self.trino.run(name, &statement).unwrap();
         }
     }
@@ -99,7 +116,7 @@ fn check(kind: &str, histories: &impl Strategy<Value = Vec<Tried>>, primary_key:
         let name = format!("{kind}_{number}");
         let seed = set_up.seed;
         set_up.write(&lake, &name, &table);
-        set_up.create(&name, &table);
+        set_up.create(&name, |catalog| ddl::trino(&table, catalog));
         let latest = set_up.viewed(&name, &table.name);
         rows += latest.len();
         assert_eq!(latest, lake.latest(primary_key), "seed {seed}, {name}: {history:#?}");
@@ -125,4 +142,25 @@ fn the_views_of_refreshes_and_increments_equal_the_fold() {
 #[test]
 fn the_view_of_a_stream_without_a_key_equals_the_fold() {
     check("without_key", &refreshed(), &[]);
+}
+
+#[test]
+fn the_view_of_a_model_equals_the_fold() {
+    let set_up = SetUp::new();
+    let mut runner = set_up.runner("model");
+    let table = curated_history::table();
+    let prefixes = ["curated", "receipts", "snapshot", "pointers"];
+    let prefixes = prefixes.map(|root| format!("{root}/{}/", table.model));
+    let mut rows = 0;
+    for number in 0..HISTORIES {
+        let history = curated_history::histories().new_tree(&mut runner).unwrap().current();
+        let lake = curated_history::Lake::of(&history);
+        let name = format!("model_{number}");
+        set_up.put(&name, &prefixes, lake.objects());
+        set_up.create(&name, |catalog| ddl::trino_model(&table, catalog));
+        let shown = texts(set_up.trino.run(&name, &curated_history::reading(&TRINO)).unwrap());
+        rows += shown.len();
+        assert_eq!(shown, lake.shown(), "seed {}, {name}: {history:#?}", set_up.seed);
+    }
+    assert!(rows > 0, "seed {}: no history of a model shows a row", set_up.seed);
 }
