@@ -182,3 +182,59 @@ fn a_schedule_for_each_tenant_and_endpoint_that_has_one_of_its_own() {
     let names: BTreeSet<_> = all.iter().map(|s| s.name.clone()).collect();
     assert_eq!(names.len(), all.len());
 }
+
+const SOURCE: &str = r#"
+version: 6.44.0
+type: DeclarativeSource
+check: {type: CheckStream, stream_names: [tickets]}
+streams:
+  - type: DeclarativeStream
+    name: tickets
+    primary_key: [id]
+    retriever:
+      type: SimpleRetriever
+      requester: {type: HttpRequester, url_base: "{{ config['base_url'] }}", path: tickets}
+      record_selector: {type: RecordSelector, extractor: {type: DpathExtractor, field_path: [tickets]}}
+    schema_loader: {type: InlineSchemaLoader, schema: {type: object, properties: {id: {type: integer}}}}
+"#;
+
+const MODEL: &str = "
+version: 1
+fields:
+  id: {type: string, required: true}
+  opened: {type: timestamp, required: true}
+  hours: decimal(10,2)
+identity: [id]
+sources:
+  helpdesk/tickets: {fields: {id: id, opened: created, hours: effort.hours}}
+";
+
+const TICKETS: &str = r#"{"tickets": [
+  {"id": 1, "created": "2026-05-01T10:00:00+02:00", "effort": {"hours": 1.50, "by": "Ada"}},
+  {"id": 2, "created": null}]}"#;
+
+#[tokio::test]
+async fn a_source_a_model_and_a_tenant_are_a_file_each() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let router = axum::Router::new().route("/tickets", axum::routing::get(|| async { TICKETS }));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let ground =
+        Ground::at(std::sync::Arc::new(host::SystemClock), std::slice::from_ref(&address)).await;
+    ground.put("config/sources/helpdesk.yaml", SOURCE);
+    ground.put("config/models/ticket.yaml", MODEL);
+    let tenant = format!(
+        "connections: {{main: {{source: helpdesk, config: {{base_url: \"http://{address}/\"}}}}}}\n"
+    );
+    ground.put("config/tenants/acme.yaml", &tenant);
+    ground.pull("acme").await;
+    ground.shape().await;
+    let row = "SELECT id || ' ' || hours || ' ' || _extra || ' ' || _tenant FROM model_ticket";
+    assert_eq!(ground.query(row).await, [r#"1 1.50 {"effort":{"by":"Ada"}} acme"#]);
+    assert_eq!(ground.query("SELECT count(*) FROM helpdesk_tickets").await, ["2"]);
+    let refused = ground.lake.list("quarantine/ticket/tenant=acme/", None, 10).await.unwrap();
+    let body = ground.lake.get(&refused.objects[0].key).await.unwrap().body;
+    let line: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(line["violations"][0]["field"], "opened");
+    assert_eq!((line["key"].as_str(), line["line"].as_u64()), (Some(r#"{"id":"2"}"#), Some(2)));
+}

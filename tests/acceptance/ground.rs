@@ -11,7 +11,7 @@ use handlers::configured::Configured;
 use handlers::extract::{self, Outcome, Silent, Watch};
 use handlers::job::{Job, Target};
 use handlers::pull::Sources;
-use handlers::schedule;
+use handlers::{schedule, transform};
 use host::{SystemClock, SystemIds, Vars};
 use http::{Client, Policy};
 use local::{DataFolder, FileStore, FolderSecrets};
@@ -180,6 +180,23 @@ impl Ground {
         }
     }
 
+    /// Takes every commit in, as its event would have it.
+    pub async fn shape(&self) {
+        use ports::ObjectStoreExt as _;
+        let deps = transform::Deps {
+            configuration: Arc::clone(&self.configuration),
+            lake: Arc::clone(&self.lake),
+            store: self.store.clone(),
+            queue: Arc::clone(&self.jobs),
+            metrics: Arc::new(Unmeasured),
+        };
+        let until = Deadline::at(self.clock.now() + Duration::from_mins(5));
+        for meta in self.lake.list_all("commits/").await.unwrap() {
+            let work = transform::Work::Take(transform::Take::new(meta.key));
+            transform::handle(&deps, transform::Event::Work(work), until).await.unwrap();
+        }
+    }
+
     /// Calls an admin endpoint of the sandbox.
     pub async fn admin(&self, method: Method, path: &str) -> String {
         self.call(method, path, None).await
@@ -220,7 +237,13 @@ impl Ground {
                 tables.push(lake::StreamTable::new(&name, stream, key, &outline.schema));
             }
         }
+        let mut models = Vec::new();
+        for name in self.configuration.models().await.unwrap() {
+            let model = self.configuration.model(&name).await.unwrap();
+            models.push(handlers::tables::model_table(&name, &model));
+        }
         let engine = Engine::in_memory(Arc::clone(&self.lake), tables).unwrap();
+        let engine = engine.with_models(models).unwrap();
         let rows = engine.run(sql, 100_000).await.unwrap().rows;
         let first = |row: Vec<Value>| match row.into_iter().next().unwrap() {
             Value::String(text) => text,
