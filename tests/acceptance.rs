@@ -218,7 +218,8 @@ async fn a_source_a_model_and_a_tenant_are_a_file_each() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let router = axum::Router::new().route("/tickets", axum::routing::get(|| async { TICKETS }));
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let mut provider = tokio::task::JoinSet::new();
+    provider.spawn(async move { axum::serve(listener, router).await.unwrap() });
     let ground =
         Ground::at(std::sync::Arc::new(host::SystemClock), std::slice::from_ref(&address)).await;
     ground.put("config/sources/helpdesk.yaml", SOURCE);
