@@ -103,6 +103,8 @@ def start(program, name):
         "STATE_TABLE": "state",
         "JOBS_QUEUE_URL": f"http://{address}/000000000000/jobs",
         "JOBS_DEAD_LETTERS_URL": f"http://{address}/000000000000/dead",
+        "TRANSFORM_QUEUE_URL": f"http://{address}/000000000000/commits",
+        "TRANSFORM_DEAD_LETTERS_URL": f"http://{address}/000000000000/commits-dead",
         "SECRETS_PREFIX": "headwater",
     }
     began = time.perf_counter()

@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sandbox", &["model", "ports"]),
     ("schedule", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
     ("extract", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
+    ("transform", &["aws", "handlers", "host", "model", "ports", "store"]),
     (
         "headwater",
         &[
@@ -62,7 +63,18 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["sandbox", "headwater"]),
     (
         "tokio",
-        &["aws", "host", "http", "local", "query", "sandbox", "schedule", "extract", "headwater"],
+        &[
+            "aws",
+            "host",
+            "http",
+            "local",
+            "query",
+            "sandbox",
+            "schedule",
+            "extract",
+            "transform",
+            "headwater",
+        ],
     ),
     ("rand", &["host", "testkit", "sandbox"]),
     ("openssl-sys", &[]),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use handlers::job::Job;
-use handlers::{extract, schedule};
+use handlers::{event, extract, schedule, transform};
 use ports::Received;
 
 fn root() -> PathBuf {
@@ -32,7 +32,7 @@ fn every_folder_of_events_belongs_to_a_function_of_this_test() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     folders.sort();
-    assert_eq!(folders, ["extract", "schedule"]);
+    assert_eq!(folders, ["extract", "schedule", "transform"]);
     for folder in folders {
         assert!(root().join("functions").join(&folder).is_dir(), "{folder}");
     }
@@ -64,6 +64,35 @@ fn every_event_of_extract_is_decoded_and_only_poison_is_no_job() {
         for message in &messages {
             assert!(!message.group.is_empty(), "{name}");
             assert_eq!(message.not_before.is_some(), name == "too_early.json", "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_event_of_transform_is_decoded_and_only_poison_is_no_work() {
+    for (name, text) in events("transform") {
+        let event: transform::Event =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let batch = match event {
+            transform::Event::Batch(batch) => batch,
+            transform::Event::Work(work) => {
+                let word = match work {
+                    transform::Work::Take(_) => "by_hand",
+                    transform::Work::Sweep { .. } => "sweep",
+                    transform::Work::Replay { .. } => "replay",
+                };
+                assert!(name.starts_with(word), "{name}");
+                continue;
+            }
+        };
+        let messages: Vec<Received> = batch.records.into_iter().map(Received::from).collect();
+        assert!(!messages.is_empty(), "{name}");
+        for message in &messages {
+            let told = event::created_keys(&message.body);
+            let work = serde_json::from_str::<transform::Work>(&message.body);
+            assert!(told.is_none() || work.is_err(), "{name}");
+            let is_poison = told.is_none() && work.is_err();
+            assert_eq!(is_poison, name == "poison_message.json", "{name}");
         }
     }
 }

@@ -122,6 +122,7 @@ impl Ground {
         cloud.bucket(&bucket).unwrap();
         cloud.table(&table).unwrap();
         let (queue, dead) = cloud.queue_pair(&fresh("jobs"), ports::DELIVERY_LIMIT).unwrap();
+        let (commits, bad) = cloud.queue_pair(&fresh("commits"), ports::DELIVERY_LIMIT).unwrap();
         for (name, value) in Account::of("bluebird", "shop").unwrap().secrets {
             cloud.secret(&format!("{secrets}/bluebird/{name}"), value).unwrap();
         }
@@ -130,6 +131,8 @@ impl Ground {
             ("STATE_TABLE", table),
             ("JOBS_QUEUE_URL", queue),
             ("JOBS_DEAD_LETTERS_URL", dead),
+            ("TRANSFORM_QUEUE_URL", commits),
+            ("TRANSFORM_DEAD_LETTERS_URL", bad),
             ("SECRETS_PREFIX", secrets),
             ("HEADWATER_ALLOW_HOSTS", provider.address().to_string()),
         ];

@@ -13,7 +13,7 @@ use store::{Counts, Plan, Purpose, Run, RunStatus, StreamKey};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::workers::Workers;
+use crate::workers::{self, Workers};
 use crate::world::World;
 
 /// How often it is looked at what is missing.
@@ -96,6 +96,7 @@ impl<'a> Drive<'a> {
             }
             self.show(progress);
         }
+        self.drain(progress).await?;
         workers.stop().await;
         self.report().await
     }
@@ -122,6 +123,24 @@ impl<'a> Drive<'a> {
         let deadline = Deadline::at(self.until);
         let fired = schedule::handle(&self.world.schedule, event, deadline).await;
         fired.map(|_| ()).map_err(|error| Failure::of("work cannot be scheduled", error))
+    }
+
+    /// Lets models take in what was committed.
+    async fn drain(&self, progress: &Progress) -> Result<(), Failure> {
+        workers::sweep(self.world).await?;
+        while self.world.clock.now() < self.until {
+            let depth = self.world.transforms.depth().await;
+            let depth = depth.map_err(|error| Failure::of("a queue is out of reach", error))?;
+            let waiting = depth.ready + depth.in_work;
+            if waiting == 0 {
+                break;
+            }
+            let named = [format!("{waiting} commits for the models")];
+            let now = self.world.clock.now();
+            progress.show(now, self.world.board.counted(), self.streams.len(), &named);
+            self.world.clock.sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     fn is_over(&self) -> bool {

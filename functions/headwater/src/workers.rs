@@ -1,21 +1,24 @@
-//! The embedded host of extract: takes messages off the queue and hands them to the handler as
-//! the very event that SQS would.
+//! The embedded hosts of extract and transform: they take messages off a queue and hand them to
+//! the handler as the very event that SQS would.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::event::{SqsEvent, SqsRecord};
-use handlers::extract::{self, Answer, Event};
+use handlers::{extract, transform};
 use model::Timestamp;
-use ports::{Deadline, Received};
+use ports::{Deadline, Queue, Received};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::failure::Failure;
 use crate::world::World;
 
-/// Invocations side by side.
-const SIDE_BY_SIDE: usize = 8;
+/// Invocations of extract side by side.
+const PULLS: usize = 8;
+
+/// Invocations of transform side by side: they compute, they do not wait.
+const TRANSFORMS: usize = 2;
 
 /// Time of one invocation; what is left then goes on in the next.
 const TIME: Duration = Duration::from_mins(5);
@@ -29,6 +32,22 @@ const VISIBILITY: Duration = Duration::from_mins(1);
 /// Pause after the queue did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Whose messages a worker takes.
+#[derive(Debug, Clone, Copy)]
+enum Function {
+    Extract,
+    Transform,
+}
+
+impl Function {
+    fn queue(self, world: &World) -> &dyn Queue {
+        match self {
+            Self::Extract => world.jobs.as_ref(),
+            Self::Transform => world.transforms.as_ref(),
+        }
+    }
+}
+
 /// Workers of this process.
 #[derive(Debug)]
 pub(crate) struct Workers {
@@ -41,8 +60,11 @@ impl Workers {
     pub(crate) fn start(world: &Arc<World>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        for _ in 0..SIDE_BY_SIDE {
-            tasks.spawn(work(Arc::clone(world), stopped.clone()));
+        let functions = [(Function::Extract, PULLS), (Function::Transform, TRANSFORMS)];
+        for (function, number) in functions {
+            for _ in 0..number {
+                tasks.spawn(work(Arc::clone(world), function, stopped.clone()));
+            }
         }
         Self { stop, tasks }
     }
@@ -55,37 +77,60 @@ impl Workers {
     }
 }
 
-async fn work(world: Arc<World>, mut stopped: watch::Receiver<bool>) {
+async fn work(world: Arc<World>, function: Function, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let messages = tokio::select! {
-            messages = world.jobs.receive(1, WAIT, VISIBILITY) => messages,
+            messages = function.queue(&world).receive(1, WAIT, VISIBILITY) => messages,
             _ = stopped.changed() => return,
         };
         match messages {
-            Ok(messages) => all(&world, messages).await,
+            Ok(messages) => all(&world, function, messages).await,
             Err(_) => world.clock.sleep(PAUSE).await,
         }
     }
 }
 
-async fn all(world: &World, messages: Vec<Received>) {
+async fn all(world: &World, function: Function, messages: Vec<Received>) {
     for message in messages {
-        if let Err(failure) = invoke(world, message).await {
+        if let Err(failure) = invoke(world, function, message).await {
             tracing::error!("{}", failure.chain());
         }
     }
 }
 
 /// One invocation: what the handler does not give back is done.
-async fn invoke(world: &World, message: Received) -> Result<(), Failure> {
-    let until = world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX);
+async fn invoke(world: &World, function: Function, message: Received) -> Result<(), Failure> {
+    let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
     let batch = SqsEvent { records: vec![SqsRecord::from(message.clone())] };
-    let answer = extract::handle(&world.extract, Event::Batch(batch), Deadline::at(until)).await;
-    match answer.map_err(|error| Failure::of("an invocation failed", error))? {
-        Answer::Batch(answer) if answer.batch_item_failures.is_empty() => {
-            let done = world.jobs.ack(&message).await;
-            done.map_err(|error| Failure::of("a message that is done comes again", error))
+    let failed = |error| Failure::of("an invocation failed", error);
+    let answer = match function {
+        Function::Extract => {
+            let event = extract::Event::Batch(batch);
+            match extract::handle(&world.extract, event, until).await.map_err(failed)? {
+                extract::Answer::Batch(answer) => answer,
+                extract::Answer::Job(_) => return Ok(()),
+            }
         }
-        Answer::Batch(_) | Answer::Job(_) => Ok(()),
+        Function::Transform => {
+            let event = transform::Event::Batch(batch);
+            let answer = transform::handle(&world.transform, event, until).await;
+            match answer.map_err(|error| Failure::of("an invocation failed", error))? {
+                transform::Answer::Batch(answer) => answer,
+                transform::Answer::Work(_) => return Ok(()),
+            }
+        }
+    };
+    if answer.batch_item_failures.is_empty() {
+        let done = function.queue(world).ack(&message).await;
+        done.map_err(|error| Failure::of("a message that is done comes again", error))?;
     }
+    Ok(())
+}
+
+/// Enqueues what no event told the models of, and what changed ones make anew.
+pub(crate) async fn sweep(world: &World) -> Result<(), Failure> {
+    let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
+    let event = transform::Event::Work(transform::Work::Sweep { sweep: true });
+    let swept = transform::handle(&world.transform, event, until).await;
+    swept.map(|_| ()).map_err(|error| Failure::of("models cannot be brought to the present", error))
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use handlers::configuration::{Applied, Configuration};
 use handlers::configured::Configured;
 use handlers::pull::Sources;
-use handlers::{extract, schedule};
+use handlers::{extract, schedule, transform};
 use host::{SystemClock, SystemIds, Vars};
 use http::{Client, Policy};
-use local::{DataFolder, FolderSecrets, SqliteScheduler};
+use local::{DataFolder, FolderSecrets, Happening, Notification, SqliteQueue, SqliteScheduler};
 use model::TenantId;
 use model::config::TenantFile;
 use ports::{Clock, Http, Ids, Metrics, ObjectStore, Queue, Scheduler, Secrets};
@@ -30,6 +30,45 @@ const TIMING: Timing = Timing {
     skew: Duration::from_millis(100),
 };
 
+/// The lake's name in its own notifications.
+const BUCKET: &str = "lake";
+
+/// The queue of commits that models take in.
+const TRANSFORMS: &str = "transform";
+
+/// What the lake tells, as the template has its bucket tell it.
+fn notifications() -> Vec<Notification> {
+    vec![Notification {
+        id: "commits".to_owned(),
+        queue: TRANSFORMS.to_owned(),
+        happening: Happening::Created,
+        prefix: "commits/".to_owned(),
+        suffix: String::new(),
+    }]
+}
+
+/// The lake, telling the queue of commits.
+async fn lake(folder: &DataFolder) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let lake = folder.lake_with_events(BUCKET, notifications()).await;
+    Ok(Arc::new(lake.map_err(|error| Failure::of("the lake cannot be opened", error))?))
+}
+
+/// What transform works with.
+fn transforming(
+    configuration: &Arc<Configuration>,
+    lake: &Arc<dyn ObjectStore>,
+    store: &Store,
+    queue: &Arc<SqliteQueue>,
+) -> transform::Deps {
+    transform::Deps {
+        configuration: Arc::clone(configuration),
+        lake: Arc::clone(lake),
+        store: store.clone(),
+        queue: Arc::<SqliteQueue>::clone(queue),
+        metrics: Arc::new(Unmeasured),
+    }
+}
+
 /// Everything that commands work with.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -38,6 +77,7 @@ pub(crate) struct World {
     pub(crate) sources: Arc<dyn Sources>,
     pub(crate) lake: Arc<dyn ObjectStore>,
     pub(crate) jobs: Arc<dyn Queue>,
+    pub(crate) transforms: Arc<SqliteQueue>,
     pub(crate) scheduler: Arc<SqliteScheduler>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) http: Arc<dyn Http>,
@@ -45,6 +85,7 @@ pub(crate) struct World {
     pub(crate) board: Arc<Board>,
     pub(crate) schedule: schedule::Deps,
     pub(crate) extract: extract::Deps,
+    pub(crate) transform: transform::Deps,
 }
 
 impl World {
@@ -66,10 +107,9 @@ impl World {
             .map_err(|error| Failure::of("the data folder cannot be opened", error))?;
         let table = folder.table().await;
         let table = table.map_err(|error| Failure::of("the table cannot be opened", error))?;
-        let lake = folder.lake();
-        let lake = lake.map_err(|error| Failure::of("the lake cannot be opened", error))?;
-        let lake: Arc<dyn ObjectStore> = Arc::new(lake);
+        let lake = lake(&folder).await?;
         let jobs: Arc<dyn Queue> = Arc::new(folder.queue("jobs"));
+        let transforms = Arc::new(folder.queue(TRANSFORMS));
         let scheduler = Arc::new(folder.scheduler());
         let settings = folder::named(places, configuration.settings().await)?;
         let hosts = [&places.allow_hosts, &settings.allow_hosts, hosts].concat();
@@ -99,6 +139,7 @@ impl World {
             jobs: Arc::clone(&jobs),
             watch: extract::Watch { metrics, progress },
         };
+        let transform = transforming(&configuration, &lake, &store, &transforms);
         let places = places.clone();
         Ok(Arc::new(Self {
             places,
@@ -106,6 +147,7 @@ impl World {
             sources,
             lake,
             jobs,
+            transforms,
             scheduler,
             clock,
             http,
@@ -113,6 +155,7 @@ impl World {
             board,
             schedule,
             extract,
+            transform,
         }))
     }
 

@@ -17,6 +17,8 @@ use crate::sqs::{QueueUrls, SqsQueue};
 /// - `LAKE_BUCKET`: bucket of the lake; configuration lies under `config/` in it.
 /// - `STATE_TABLE`: table of all state.
 /// - `JOBS_QUEUE_URL`, `JOBS_DEAD_LETTERS_URL`: extract jobs, and those that failed for good.
+/// - `TRANSFORM_QUEUE_URL`, `TRANSFORM_DEAD_LETTERS_URL`: commits that models take in, and those
+///   that none can.
 /// - `SECRETS_PREFIX`: tenants' secrets are named `<prefix>/<tenant>/<name>`.
 ///
 /// All of them are required, besides those of [`Aws`].
@@ -28,6 +30,8 @@ pub struct Resources {
     pub table: Arc<dyn Table>,
     /// Extract jobs.
     pub jobs: Arc<dyn Queue>,
+    /// Commits that models take in.
+    pub transforms: Arc<dyn Queue>,
     /// Tenants' secrets.
     pub secrets: Arc<dyn Secrets>,
 }
@@ -37,15 +41,19 @@ impl Resources {
     pub fn from_vars(vars: &Vars, clock: &Arc<dyn Clock>) -> Result<Self, VarError> {
         let aws = Arc::new(Aws::from_vars(vars)?);
         let shared = || Arc::clone(&aws);
-        let urls = QueueUrls {
-            queue: vars.required("JOBS_QUEUE_URL")?,
-            dead_letters: vars.required("JOBS_DEAD_LETTERS_URL")?,
+        let queue = |queue: &str, dead_letters: &str| -> Result<Arc<dyn Queue>, VarError> {
+            let urls = QueueUrls {
+                queue: vars.required(queue)?,
+                dead_letters: vars.required(dead_letters)?,
+            };
+            Ok(Arc::new(SqsQueue::new(shared(), urls, Arc::clone(clock))))
         };
         let table = DynamoTable::new(shared(), vars.required("STATE_TABLE")?, Arc::clone(clock));
         Ok(Self {
             lake: Arc::new(S3Store::new(shared(), vars.required("LAKE_BUCKET")?)),
             table: Arc::new(table),
-            jobs: Arc::new(SqsQueue::new(shared(), urls, Arc::clone(clock))),
+            jobs: queue("JOBS_QUEUE_URL", "JOBS_DEAD_LETTERS_URL")?,
+            transforms: queue("TRANSFORM_QUEUE_URL", "TRANSFORM_DEAD_LETTERS_URL")?,
             secrets: Arc::new(SecretsManager::new(shared(), vars.required("SECRETS_PREFIX")?)),
         })
     }

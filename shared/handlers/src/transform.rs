@@ -12,7 +12,9 @@ mod object;
 mod refuse;
 mod retire;
 mod row;
+mod sweep;
 mod take;
+mod things;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::batch::{Handle, Settled, settle};
 use crate::configuration::{self, Configuration};
 use crate::event::{BatchResponse, SqsEvent, created_keys};
 use models::Models;
+pub use sweep::Replay;
 
 /// Nothing new is begun when less than this is left of the time.
 const RESERVE: Duration = Duration::from_secs(20);
@@ -66,6 +69,16 @@ pub enum Event {
 pub enum Work {
     /// Take a commit in.
     Take(Take),
+    /// Look for commits that were not taken in: `{"sweep": true}`.
+    Sweep {
+        /// Always true.
+        sweep: bool,
+    },
+    /// Take all commits of a model's streams in again: `{"replay": {"model": …}}`.
+    Replay {
+        /// Which.
+        replay: Replay,
+    },
 }
 
 /// A commit to take in.
@@ -111,6 +124,22 @@ pub enum Outcome {
     Taken {
         /// What each made of it.
         models: Vec<Taken>,
+    },
+    /// Commits that had not been taken in are enqueued.
+    Swept {
+        /// How many.
+        enqueued: u64,
+        /// Things that were told of.
+        told: u64,
+        /// Whether the time ran out before all were looked at.
+        more: bool,
+    },
+    /// All commits are enqueued.
+    Replayed {
+        /// How many.
+        enqueued: u64,
+        /// Things that were told of.
+        told: u64,
     },
     /// The time is up; the rest is enqueued.
     Continued,
@@ -236,6 +265,14 @@ impl Messages<'_> {
     async fn work(&self, work: Work) -> Result<Outcome, Error> {
         match work {
             Work::Take(take) => self.take(take).await,
+            Work::Sweep { .. } => sweep::sweep(self.deps, self.models, self.deadline).await,
+            Work::Replay { replay } => {
+                if self.models.named(&replay.model).is_none() {
+                    // Says which models there are, or what is wrong with this one.
+                    self.deps.configuration.revised(&replay.model).await?;
+                }
+                sweep::replay(self.deps, self.models, replay, self.deadline).await
+            }
         }
     }
 
@@ -245,8 +282,7 @@ impl Messages<'_> {
         if let Some(models) = taken {
             return Ok(Outcome::Taken { models });
         }
-        let group = tenant_of(&take.commit);
-        enqueue(self.deps, &Work::Take(Take { resume: true, ..take }), group).await?;
+        enqueue(self.deps, &Work::Take(Take { resume: true, ..take })).await?;
         Ok(Outcome::Continued)
     }
 }
@@ -271,19 +307,23 @@ impl Handle<Error> for Messages<'_> {
 }
 
 /// Sends work to the function's own queue.
-async fn enqueue(deps: &Deps, work: &Work, group: String) -> Result<(), Error> {
-    let body = serde_json::to_string(work)?;
-    let message = Message { body, group, attributes: BTreeMap::new(), not_before: None };
-    for result in deps.queue.send(&[message]).await? {
+async fn enqueue(deps: &Deps, work: &Work) -> Result<(), Error> {
+    for result in deps.queue.send(&[message(work)?]).await? {
         result?;
     }
     Ok(())
 }
 
-/// The group of a commit's messages: its tenant, so that none holds up another.
-fn tenant_of(commit: &ObjectKey) -> String {
-    let parsed = lake::CommitKey::parse(commit);
-    parsed.map_or_else(|_| "-".to_owned(), |key| key.0.tenant.to_string())
+/// Work as a message, in the group of its tenant, so that none holds up another.
+fn message(work: &Work) -> Result<Message, Error> {
+    let tenant = match work {
+        Work::Take(take) => lake::CommitKey::parse(&take.commit).ok().map(|key| key.0.tenant),
+        Work::Replay { replay } => replay.tenant.clone(),
+        Work::Sweep { .. } => None,
+    };
+    let group = tenant.map_or_else(|| "-".to_owned(), |tenant| tenant.to_string());
+    let body = serde_json::to_string(work)?;
+    Ok(Message { body, group, attributes: BTreeMap::new(), not_before: None })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a metric")]

@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::folder;
 use crate::progress::Progress;
-use crate::workers::Workers;
+use crate::workers::{self, Workers};
 use crate::world::World;
 
 /// How often progress is shown.
@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Time of one invocation of schedule.
 const TIME: Duration = Duration::from_mins(1);
+
+/// How often it is looked at what no event told the models of.
+const SWEEP: Duration = Duration::from_hours(1);
 
 /// Time that workers have to end what they are at, once told to stop. What they leave open goes
 /// on at the next start, from where it was saved.
@@ -56,7 +59,18 @@ async fn keep_schedules(world: &Arc<World>, progress: &Progress) -> Result<(), F
     });
     tokio::select! {
         ended = firing => ended.map_err(|error| Failure::of("the schedules cannot be read", error)),
+        () = keep_models(world) => Ok(()),
         () = show(world, progress) => Ok(()),
+    }
+}
+
+/// Brings models to the present, for ever: what changed while nobody looked comes first.
+async fn keep_models(world: &World) {
+    loop {
+        if let Err(failure) = workers::sweep(world).await {
+            tracing::error!("{}", failure.chain());
+        }
+        world.clock.sleep(SWEEP).await;
     }
 }
 

@@ -55,4 +55,11 @@ impl Models {
         };
         self.0.iter().filter(reads).collect()
     }
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Known> {
+        self.0.iter()
+    }
+
+    pub(super) fn named(&self, name: &ModelName) -> Option<&Known> {
+        self.0.iter().find(|known| known.name == *name)
+    }
 }

@@ -120,7 +120,7 @@ fn damage(attempt: &Attempt, part: &PartRef, body: Option<&Bytes>) -> Option<Dam
 }
 
 /// Whether an object lies where objects of the commit's stream lie.
-fn is_of(attempt: &Attempt, key: &ObjectKey) -> bool {
+pub(super) fn is_of(attempt: &Attempt, key: &ObjectKey) -> bool {
     LandingKey::parse(key).is_ok_and(|LandingKey { attempt: of, .. }| {
         of.tenant == attempt.tenant
             && of.connection == attempt.connection
@@ -169,6 +169,13 @@ fn refuse(desks: &mut [Desk<'_>], number: u64, broken: impl Fn() -> lake::curate
     }
 }
 
+/// Whether a line says that it is of the commit's stream.
+pub(super) fn is_line_of(line: &Line<'_>, attempt: &Attempt) -> bool {
+    line.tenant == attempt.tenant.as_str()
+        && line.connection == attempt.connection.as_str()
+        && line.stream == attempt.stream.as_str()
+}
+
 fn line(
     source: Source<'_>,
     object: &ObjectKey,
@@ -185,9 +192,7 @@ fn line(
         refuse(desks, number, || rule_of("json", found.clone(), "a landing line"));
         return Ok(());
     };
-    let Attempt { tenant, connection, stream, .. } = source.attempt;
-    let names = (tenant.as_str(), connection.as_str(), stream.as_str());
-    if (line.tenant.as_ref(), line.connection.as_ref(), line.stream.as_ref()) != names {
+    if !is_line_of(&line, source.attempt) {
         let found = "another tenant, connection or stream".to_owned();
         refuse(desks, number, || rule_of("place", found.clone(), "those of the object's key"));
         return Ok(());

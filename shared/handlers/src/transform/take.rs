@@ -11,8 +11,9 @@ use store::{ReceiptMonth, Receipted};
 use super::drift::Ledger;
 use super::keys::primary_key;
 use super::models::{Known, Models};
-use super::object::{MAX_STORED, Shaped, Source, shape};
+use super::object::{MAX_STORED, Shaped, Source, is_of, shape};
 use super::retire::retire;
+use super::things::{Observing, ruled, tell, without_rejected};
 use super::{Deps, Error, RESERVE, Take, Taken, count};
 
 /// How far a model has come with a commit.
@@ -73,6 +74,12 @@ pub(super) async fn take(
         let is_done = commits.part(number, &mut works).await?;
         let is_last = number + 1 == commit.parts.len();
         if is_done && !is_last && deadline.remaining(deps.store.clock().as_ref()) < RESERVE {
+            commits.leave(&works).await?;
+            return Ok(None);
+        }
+    }
+    for number in 0..works.len() {
+        if !commits.things((number, &mut works), deadline).await? {
             commits.leave(&works).await?;
             return Ok(None);
         }
@@ -159,7 +166,7 @@ fn place(
 }
 
 /// What stands beside an object's bytes.
-fn content(kind: &str) -> Attributes {
+pub(super) fn content(kind: &str) -> Attributes {
     Attributes { content_type: Some(kind.to_owned()), ..Attributes::default() }
 }
 
@@ -174,13 +181,7 @@ impl Commits<'_> {
         }
         let body = self.body(part).await?;
         let models: Vec<&Known> = open.iter().map(|work| work.known).collect();
-        let source = Source {
-            attempt: &self.commit.attempt,
-            run: &self.commit.run,
-            primary_key: &self.primary_key,
-            at: self.at,
-        };
-        let shaped = shape(source, part, body, &models)?;
+        let shaped = shape(self.source(), part, body, &models)?;
         for (work, shaped) in open.iter_mut().zip(shaped) {
             self.store(work, part, shaped).await?;
         }
@@ -207,12 +208,7 @@ impl Commits<'_> {
         shaped: Shaped,
     ) -> Result<(), Error> {
         let Shaped { counts, curated, quarantine, drift, damaged } = shaped;
-        // Where the object's own attempt stands: several commits may name it.
-        let attempt = LandingKey::parse(&part.key).map_or_else(
-            |_| self.commit.attempt.clone(),
-            |key| Attempt { month: key.attempt.month, ..self.commit.attempt.clone() },
-        );
-        let key = |layer| place(work.known, &attempt, layer, KeyDigest::of(&part.key));
+        let key = |layer| self.place_of(work.known, part, layer);
         let lake = &self.deps.lake;
         let file = curated.as_ref().map(|_| key(Layer::Curated)).transpose()?;
         if let (Some(key), Some(curated)) = (&file, curated) {
@@ -226,10 +222,89 @@ impl Commits<'_> {
             tracing::error!(object = %part.key, "a landing object is not what its commit names");
             count(self.deps, Metric::ObjectsDamaged, 1);
         }
-        work.ledger.note(self.deps, (&attempt, &part.key), drift, self.at).await?;
+        work.ledger.note(self.deps, (&self.commit.attempt, &part.key), drift, self.at).await?;
         let object = part.key.clone();
         work.underway.parts.push(ReceiptPart { object, file, quarantine: refused, counts });
         Ok(())
+    }
+
+    /// Takes in what the records say of things, and tells of those that changed; gives whether
+    /// the time sufficed.
+    async fn things(
+        &self,
+        (number, works): (usize, &mut [Work<'_>]),
+        deadline: Deadline,
+    ) -> Result<bool, Error> {
+        let Some(work) = works.get_mut(number) else { return Ok(true) };
+        let tenant = &self.commit.attempt.tenant;
+        let Some((scope, shape)) = ruled(work.known, tenant) else { return Ok(true) };
+        let observing = Observing {
+            deps: self.deps,
+            known: work.known,
+            scope: &scope,
+            shape: &shape,
+            source: self.source(),
+        };
+        let mut observed = false;
+        while let Some(part) = self.commit.parts.get(work.underway.observed) {
+            if observed && deadline.remaining(self.deps.store.clock().as_ref()) < RESERVE {
+                return Ok(false);
+            }
+            if is_of(&self.commit.attempt, &part.key)
+                && let Some(body) = self.body(part).await?
+            {
+                let (counts, rejected) = observing.part(part, body).await?;
+                if let Some(rejected) = rejected {
+                    self.reject(work, part, rejected).await?;
+                }
+                work.underway.things += counts;
+            }
+            work.underway.observed += 1;
+            observed = true;
+        }
+        tell(self.deps, work.known, tenant).await?;
+        Ok(true)
+    }
+
+    /// Sets records aside that could not be placed, behind what was refused of their object.
+    async fn reject(
+        &self,
+        work: &mut Work<'_>,
+        part: &PartRef,
+        rejected: Vec<u8>,
+    ) -> Result<(), Error> {
+        let lake = &self.deps.lake;
+        let key = self.place_of(work.known, part, Layer::Quarantine)?;
+        let mut lines = match lake.get(&key).await {
+            Ok(object) => without_rejected(&object.body),
+            Err(ObjectError::NotFound { .. }) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        lines.extend_from_slice(&rejected);
+        lake.put(&key, lines.into(), &content("application/x-ndjson")).await?;
+        if let Some(made) = work.underway.parts.get_mut(work.underway.observed) {
+            made.quarantine = Some(key);
+        }
+        Ok(())
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source {
+            attempt: &self.commit.attempt,
+            run: &self.commit.run,
+            primary_key: &self.primary_key,
+            at: self.at,
+        }
+    }
+
+    /// Where a model puts what it makes of a part: with the object's own attempt, for several
+    /// commits may name it.
+    fn place_of(&self, known: &Known, part: &PartRef, layer: Layer) -> Result<ObjectKey, Error> {
+        let mut attempt = self.commit.attempt.clone();
+        if let Ok(landed) = LandingKey::parse(&part.key) {
+            attempt.month = landed.attempt.month;
+        }
+        place(known, &attempt, layer, KeyDigest::of(&part.key))
     }
 
     /// Leaves what is done for whoever resumes.
@@ -251,7 +326,9 @@ impl Commits<'_> {
         let Work { known, month, underway, former, .. } = work;
         let revision = known.revised.revision.clone();
         let made_by = (known.name.clone(), revision.clone());
+        let has_rules = known.model().rules.is_some();
         let receipt = Receipt::new(made_by, self.commit, underway.parts, self.at)?;
+        let receipt = Receipt { things: has_rules.then_some(underway.things), ..receipt };
         let body = receipt.to_json().map_err(Error::Receipt)?;
         let lake = &self.deps.lake;
         lake.put(&receipt.key()?, body, &content("application/json")).await?;
@@ -265,7 +342,8 @@ impl Commits<'_> {
             lake.delete(&self.underway(known)?).await?;
         }
         count(self.deps, Metric::RowsTransformed, rows);
-        count(self.deps, Metric::RowsQuarantined, refused);
+        let rejected = things.as_ref().map_or(0, |things| things.rejected);
+        count(self.deps, Metric::RowsQuarantined, refused + rejected);
         let model = known.name.clone();
         tracing::info!(%model, rows, refused, lines, "commit taken in");
         Ok(Taken { model, lines, rows, refused, things })

@@ -11,12 +11,17 @@ use model::Metric;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use ports::{Attributes, Clock, ObjectStoreExt, Table};
 use store::Timing;
-use testkit::{ManualClock, MemoryMetrics, MemoryQueue, MemoryStore, MemoryTable, SeededIds};
+use testkit::{
+    Faults, ManualClock, MemoryMetrics, MemoryQueue, MemoryStore, MemoryTable, SeededIds,
+};
 
 use super::*;
 
 mod bad_input;
+mod crash;
 mod flow;
+mod sweep;
+mod things;
 
 pub(super) const SOURCE: &str = r##"
 version: "6.44.0"
@@ -63,6 +68,7 @@ sources:
 /// A world of one function.
 pub(super) struct Ground {
     pub(super) clock: ManualClock,
+    table: Arc<dyn Table>,
     pub(super) lake: Arc<MemoryStore>,
     pub(super) queue: Arc<MemoryQueue>,
     pub(super) metrics: Arc<MemoryMetrics>,
@@ -78,6 +84,15 @@ pub(super) enum Landed<'a> {
 
 impl Ground {
     pub(super) async fn new(models: &[(&str, &str)]) -> Self {
+        let ground = Self::bare();
+        ground.put("config/sources/shop.yaml", SOURCE).await;
+        for (name, text) in models {
+            ground.put(&format!("config/models/{name}.yaml"), (*text).to_owned()).await;
+        }
+        ground
+    }
+
+    fn bare() -> Self {
         let clock = ManualClock::at("2024-05-02T00:00:00Z".parse().unwrap());
         let lake = Arc::new(MemoryStore::new(Arc::new(clock.clone())));
         let table: Arc<dyn Table> = Arc::new(MemoryTable::new(Arc::new(clock.clone())));
@@ -88,7 +103,7 @@ impl Ground {
             configuration: Arc::new(Configuration::new(Arc::clone(&objects), "config/")),
             lake: objects,
             store: Store::new(
-                table,
+                Arc::clone(&table),
                 Arc::new(clock.clone()),
                 Arc::new(SeededIds::new(7)),
                 Timing::default(),
@@ -96,12 +111,50 @@ impl Ground {
             queue: Arc::<MemoryQueue>::clone(&queue) as Arc<dyn Queue>,
             metrics: Arc::<MemoryMetrics>::clone(&metrics) as Arc<dyn Metrics>,
         };
-        let ground = Self { clock, lake, queue, metrics, deps };
-        ground.put("config/sources/shop.yaml", SOURCE).await;
-        for (name, text) in models {
-            ground.put(&format!("config/models/{name}.yaml"), (*text).to_owned()).await;
+        Self { clock, table, lake, queue, metrics, deps }
+    }
+
+    /// The function over the same ports behind these faults.
+    pub(super) fn behind(&self, faults: &Arc<Faults>) -> Deps {
+        let objects = Arc::<MemoryStore>::clone(&self.lake) as Arc<dyn ObjectStore>;
+        let table: Arc<dyn Table> = Arc::new(faults.around(Arc::clone(&self.table)));
+        Deps {
+            configuration: Arc::clone(&self.deps.configuration),
+            lake: Arc::new(faults.around(objects)),
+            store: Store::new(
+                table,
+                Arc::new(self.clock.clone()),
+                Arc::new(SeededIds::new(8)),
+                Timing::default(),
+            ),
+            queue: Arc::clone(&self.deps.queue),
+            metrics: Arc::clone(&self.deps.metrics),
         }
-        ground
+    }
+
+    /// Does what is asked of the function's own queue, until there is nothing more.
+    pub(super) async fn drain(&self) -> usize {
+        let (mut done, minute) = (0, Duration::from_mins(1));
+        loop {
+            let received = self.queue.receive(10, Duration::ZERO, minute).await.unwrap();
+            if received.is_empty() {
+                return done;
+            }
+            for message in received {
+                let work = serde_json::from_str(&message.body).unwrap();
+                handle(&self.deps, Event::Work(work), self.deadline()).await.unwrap();
+                self.queue.ack(&message).await.unwrap();
+                done += 1;
+            }
+        }
+    }
+
+    pub(super) async fn sweep(&self) -> u64 {
+        let event = Event::Work(Work::Sweep { sweep: true });
+        match handle(&self.deps, event, self.deadline()).await.unwrap() {
+            Answer::Work(Outcome::Swept { enqueued, more: false, .. }) => enqueued,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub(super) async fn put(&self, key: &str, body: impl Into<Bytes>) {
@@ -224,8 +277,13 @@ impl Ground {
 
     /// Rows of all curated objects of a model: these columns, `-` for null.
     pub(super) async fn rows(&self, model: &str, wanted: &[&str]) -> Vec<String> {
+        self.read(&format!("curated/{model}/"), wanted).await
+    }
+
+    /// Rows of all Parquet objects under a prefix.
+    pub(super) async fn read(&self, prefix: &str, wanted: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
-        for key in self.keys(&format!("curated/{model}/")).await {
+        for key in self.keys(prefix).await {
             let reader = SerializedFileReader::new(self.get(&key).await).unwrap();
             for row in reader.get_row_iter(None).unwrap() {
                 let row = row.unwrap();

@@ -77,6 +77,16 @@ pub struct ThingCounts {
     pub rejected: u64,
 }
 
+impl std::ops::AddAssign for ThingCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.stale += other.stale;
+        self.rejected += other.rejected;
+    }
+}
+
 /// That a revision of a model took in a commit. It is put after all that it names is there, and
 /// makes the commit visible in the model's views, all parts at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

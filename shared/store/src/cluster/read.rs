@@ -59,6 +59,12 @@ impl<S: Shape> Clusters<'_, S> {
         Ok(None)
     }
 
+    /// The entity of this id, or that it is no more.
+    pub async fn kept(&self, id: &str) -> Result<Option<Kept<S::Entity>>, StoreError> {
+        let row = self.store.row::<EntityRow<S::Entity>>(&self.place.entity(id)).await?;
+        Ok(row.map(|(row, _)| kept(id.to_owned(), row)))
+    }
+
     /// One page of the entities in one of [`Store::shards`](crate::Store::shards) shards, those that are no more
     /// included.
     pub async fn entities(
