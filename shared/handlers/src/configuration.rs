@@ -57,6 +57,7 @@ pub struct Configuration {
 struct Cache {
     tenants: HashMap<ObjectKey, (ETag, Arc<TenantFile>)>,
     sources: HashMap<ObjectKey, (Marks, Arc<LoadedSource>)>,
+    overlays: HashMap<ObjectKey, (ETag, Arc<Overlay>)>,
     models: HashMap<ObjectKey, (ETag, Arc<Revised>)>,
     settings: Option<(ETag, Arc<Settings>)>,
 }
@@ -118,6 +119,21 @@ impl Configuration {
         let loaded = Arc::new(LoadedSource { manifest, overlay });
         self.cache().sources.insert(key, ((mark, extra_mark), Arc::clone(&loaded)));
         Ok(loaded)
+    }
+
+    /// What is said of a source beside its manifest; the manifest is not looked at.
+    pub async fn overlay(&self, source: &SourceName) -> Result<Arc<Overlay>, Error> {
+        let key = self.key("sources", source.as_str(), ".headwater.yaml")?;
+        let Some(mark) = self.mark(&key).await? else { return Ok(Arc::default()) };
+        if let Some((read, overlay)) = self.cache().overlays.get(&key)
+            && *read == mark
+        {
+            return Ok(Arc::clone(overlay));
+        }
+        let (mark, document) = self.document(&key).await?;
+        let overlay = Arc::new(Overlay::parse(&document)?);
+        self.cache().overlays.insert(key, (mark, Arc::clone(&overlay)));
+        Ok(overlay)
     }
 
     /// The names of all sources that have a manifest, in order.

@@ -11,3 +11,4 @@ pub mod pull;
 pub mod schedule;
 pub mod tables;
 pub mod transform;
+pub mod webhook;

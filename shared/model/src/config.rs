@@ -10,6 +10,7 @@ mod overlay;
 mod settings;
 mod tenant;
 mod time;
+mod webhook;
 
 pub use answer::AnswerRule;
 pub use customer::CustomerFile;
@@ -18,6 +19,9 @@ pub use overlay::{Budget, CursorRule, Overlay, PageRule, StreamOverlay, WindowRu
 pub use settings::{Compression, Limits, Settings};
 pub use tenant::{Connection, SecretUse, StreamConfig, Streams, SyncMode, TenantFile};
 pub use time::{Every, Schedule, duration_text, parse_duration};
+pub use webhook::{
+    Algorithm, Encoding, HookAction, Reaction, Signature, SignedTime, Subject, Webhook,
+};
 
 /// The JSON Schema of every kind of file, by its name: `tenant`, `overlay`, `customer`,
 /// `headwater`.

@@ -63,8 +63,14 @@ metrics! {
     FreshnessSeconds: Seconds,
     /// Runs that ended in a permanent failure.
     RunsFailed: Count,
-    /// Jobs that a schedule enqueued.
+    /// Jobs that a schedule, or a provider's notice, enqueued.
     JobsEnqueued: Count,
+    /// Notices of providers that were taken.
+    NoticesTaken: Count,
+    /// Notices that were refused: not signed as they should be, too old, too large, no JSON.
+    NoticesRefused: Count,
+    /// Connections of which a provider said that they were switched off or want a person.
+    ConnectionsSuspended: Count,
     /// Rows of standard models that were made.
     RowsTransformed: Count,
     /// Rows, records and lines that were refused, and stand in quarantine with their reasons.

@@ -84,6 +84,11 @@ impl StreamKey {
         self.row(format!("partition#{digest}"))
     }
 
+    /// The row that says: a job waits for the end of a run.
+    pub(crate) fn asked(&self) -> Key {
+        self.row("asked".to_owned())
+    }
+
     /// Its row in the tenant's list of streams.
     pub(crate) fn listed(&self) -> Key {
         let stream = encode_segment(self.stream.as_str());

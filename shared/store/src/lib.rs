@@ -17,6 +17,7 @@ mod head;
 mod hold;
 pub mod invariant;
 mod key;
+mod notice;
 mod plan;
 mod publish;
 mod receipt;
@@ -35,6 +36,7 @@ pub use grant::{GrantClaim, GrantKey, GrantTokens};
 pub use head::{Generation, Generations, Head, Lease, Walk};
 pub use hold::{Hold, Leave};
 pub use key::{Listed, SliceId, StreamKey};
+pub use notice::{Asked, ConnectionState, Notice, Sight, Standing};
 pub use plan::{
     Attempt, Check, DoneSlice, Edge, Known, OpenSlice, Part, Partition, Plan, Purpose, Saved,
     Sofar, partition_digest,

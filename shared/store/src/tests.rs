@@ -12,6 +12,7 @@ use super::*;
 mod clusters;
 mod grants;
 mod holds;
+mod notices;
 mod work;
 
 pub(crate) struct World {

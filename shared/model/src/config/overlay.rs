@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 
 use super::decode::{At, Decoder};
 use super::time::{MINUTE, YEAR, optional_span_schema, span_schema};
-use super::{AnswerRule, Every};
+use super::{AnswerRule, Every, Webhook};
 use crate::StreamName;
 use crate::document::{Document, Fault};
 
@@ -46,6 +46,9 @@ pub struct Overlay {
     /// How windows are sent.
     #[serde(default)]
     pub window: Option<WindowRule>,
+    /// What the provider sends when something has changed.
+    #[serde(default)]
+    pub webhook: Option<Webhook>,
     /// What differs for single streams.
     #[serde(default)]
     pub streams: BTreeMap<StreamName, StreamOverlay>,
@@ -140,6 +143,7 @@ const FIELDS: &[&str] = &[
     "budget",
     "reconcile",
     "window",
+    "webhook",
     "streams",
 ];
 
@@ -167,6 +171,7 @@ impl Overlay {
             budget: root.field("budget").and_then(|budget| d.budget(&budget)),
             reconcile: root.field("reconcile").and_then(|every| d.every(&every)),
             window: root.field("window").and_then(|window| d.window(&window)),
+            webhook: root.field("webhook").and_then(|webhook| d.webhook(&webhook)),
             streams: root.field("streams").map(|s| d.stream_overlays(&s)).unwrap_or_default(),
         };
         decoder.finish(Some(overlay))

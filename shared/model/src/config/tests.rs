@@ -159,7 +159,7 @@ fn every_fault_of_an_overlay_is_told_at_once() {
             "readines: 1\nend_of_data: {}\nbudget: {calls: 0, per: soon}\nwindow: {split: 2.5}\n",
         )),
         &[
-            "t.yaml:1:1: readines: unknown field, did you mean `readiness`?; accepted: readiness, end_of_data, pages, unsupported, needs_list, cursor, timezone, budget, reconcile, window, streams",
+            "t.yaml:1:1: readines: unknown field, did you mean `readiness`?; accepted: readiness, end_of_data, pages, unsupported, needs_list, cursor, timezone, budget, reconcile, window, webhook, streams",
             "t.yaml:2:14: end_of_data: an answer needs `status`, `body`, or both",
             "t.yaml:3:9: budget: `scope` is missing",
             "t.yaml:3:17: budget.calls: accepted is a whole number from 1 to 4294967295",
