@@ -27,6 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("schedule", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
     ("extract", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
     ("transform", &["aws", "handlers", "host", "model", "ports", "store"]),
+    ("webhook", &["aws", "handlers", "host", "store"]),
     (
         "headwater",
         &[
@@ -73,6 +74,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "schedule",
             "extract",
             "transform",
+            "webhook",
             "headwater",
         ],
     ),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use handlers::job::Job;
-use handlers::{event, extract, schedule, transform};
+use handlers::{event, extract, schedule, transform, webhook};
 use ports::Received;
 
 fn root() -> PathBuf {
@@ -32,7 +32,7 @@ fn every_folder_of_events_belongs_to_a_function_of_this_test() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     folders.sort();
-    assert_eq!(folders, ["extract", "schedule", "transform"]);
+    assert_eq!(folders, ["extract", "schedule", "transform", "webhook"]);
     for folder in folders {
         assert!(root().join("functions").join(&folder).is_dir(), "{folder}");
     }
@@ -94,5 +94,13 @@ fn every_event_of_transform_is_decoded_and_only_poison_is_no_work() {
             let is_poison = told.is_none() && work.is_err();
             assert_eq!(is_poison, name == "poison_message.json", "{name}");
         }
+    }
+}
+
+#[test]
+fn every_event_of_webhook_is_decoded() {
+    for (name, text) in events("webhook") {
+        let event: Result<webhook::Event, _> = serde_json::from_str(&text);
+        assert!(event.is_ok(), "{name}: {event:?}");
     }
 }
