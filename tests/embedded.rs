@@ -258,6 +258,11 @@ fn every_view_equals_the_providers_truth_and_still_does_after_the_provider_chang
     for report in [&first, &second] {
         assert_eq!(report["ok"], true);
         assert_eq!(sum(report, "in_view"), sum(report, "expected"));
+        let models = report["models"].as_array().unwrap();
+        assert!(models.len() > 8 && models.iter().all(|one| one["equal"] == true), "{models:#?}");
+        let of = |name: &str| models.iter().find(|one| one["model"] == name).unwrap();
+        assert!(of("order")["quarantined"].as_u64() > Some(0) && of("order")["drift"] == 1);
+        assert_eq!((&of("host")["rows"], &of("host")["merged"]["things"]), (&18.into(), &8.into()));
         let tenants: BTreeSet<&str> = report["streams"]
             .as_array()
             .unwrap()

@@ -2,6 +2,7 @@
 //! sandbox's truth.
 
 mod compare;
+mod shaped;
 
 use std::io;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use sandbox::{Running, Seed, Size, accounts};
 use serde_json::json;
 
 use self::compare::Compared;
+use self::shaped::Shaped;
 use crate::args::Places;
 use crate::console::Console;
 use crate::drive::{Drive, Driven};
@@ -75,8 +77,11 @@ pub(crate) async fn run(demo: &Demo, places: &Places, console: Console) -> Resul
     let driven = Drive::new(&world, pulling, demo.limit).run(&targets, &progress).await?;
     progress.say("comparing every view with the sandbox's truth");
     let compared = compare::all(&world, &running.url(), &driven).await?;
+    progress.say("comparing the models' rows with what landed");
+    let shaped = shaped::all(&world).await?;
     progress.finish();
-    tell(console, &compared, world.clock.now().duration_since(began).as_secs_f64())
+    outline(console, &shaped)?;
+    tell(console, &compared, &shaped, world.clock.now().duration_since(began).as_secs_f64())
 }
 
 /// The sandbox on its port; on a free one when nobody asked for a certain one.
@@ -121,29 +126,74 @@ async fn scheduled(world: &World) -> Result<Vec<Target>, Failure> {
     Ok(enabled.filter_map(|schedule| serde_json::from_str(&schedule.input).ok()).collect())
 }
 
+/// Prints what became of the records: rows of models, quarantine, drift, merged things.
+fn outline(console: Console, shaped: &[Shaped]) -> Result<(), Failure> {
+    let row = |one: &Shaped| {
+        let things = one.things.map(|(number, _)| number.to_string()).unwrap_or_default();
+        let equal = if one.astray.is_empty() { "yes" } else { "NO" };
+        let (records, rows) = (one.records.to_string(), one.rows.to_string());
+        vec![one.model.clone(), records, rows, one.refusals(), things, equal.to_owned()]
+    };
+    let rows: Vec<Vec<String>> = shaped.iter().map(row).collect();
+    let headings = ["model", "records", "rows", "in quarantine", "merged to", "all there"];
+    console.table(&headings, &rows)?;
+    for one in shaped {
+        for (kind, place) in &one.drift {
+            console.say(format!("drift: {kind} in {place} (model {})", one.model))?;
+        }
+        if let Some((number, counts)) = one.things {
+            console.say(format!(
+                "{}: {} rows of several sources are {number} things; {} inserted, {} updated, {} \
+                 unchanged, {} stale, {} rejected",
+                one.model,
+                one.rows,
+                counts.inserted,
+                counts.updated,
+                counts.unchanged,
+                counts.stale,
+                counts.rejected
+            ))?;
+        }
+        for astray in one.astray.iter().take(3) {
+            console.note(format!("{}: {astray}", one.model));
+        }
+    }
+    Ok(())
+}
+
 /// Prints the table and the verdict.
-fn tell(console: Console, compared: &[Compared], seconds: f64) -> Result<(), Failure> {
+fn tell(
+    console: Console,
+    compared: &[Compared],
+    shaped: &[Shaped],
+    seconds: f64,
+) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = compared.iter().map(row).collect();
     let headings =
         ["tenant", "source", "stream", "pages", "landed", "in view", "expected", "equal"];
     console.table(&headings, &rows)?;
     let equal = compared.iter().filter(|one| one.is_equal()).count();
+    let whole = shaped.iter().filter(|one| one.astray.is_empty()).count();
     let all = compared.len();
-    let ok = equal == all && all > 0;
+    let ok = equal == all && all > 0 && whole == shaped.len();
     let streams: Vec<_> = compared.iter().map(Compared::to_json).collect();
-    console.emit(&json!({"ok": ok, "streams": streams}))?;
+    let models: Vec<_> = shaped.iter().map(Shaped::to_json).collect();
+    console.emit(&json!({"ok": ok, "streams": streams, "models": models}))?;
     if ok {
         let rows: usize = compared.iter().map(|one| one.expected).sum();
         return console.say(console.good(&format!(
-            "every view equals the provider's truth, row by row: {all} streams, {rows} rows, {seconds:.1}s"
+            "every view equals the provider's truth, row by row: {all} streams, {rows} rows; every \
+             record is a row of its models, or in quarantine: {whole} models, {seconds:.1}s"
         )));
     }
     for one in compared.iter().filter(|one| !one.is_equal()) {
         console.note(one.difference());
     }
     Err(Failure::Differs(format!(
-        "{} of {all} views differ from the provider's truth",
-        all - equal
+        "{} of {all} views differ from the provider's truth, {} of {} models from what landed",
+        all - equal,
+        shaped.len() - whole,
+        shaped.len()
     )))
 }
 
