@@ -262,7 +262,7 @@ fn every_view_equals_the_providers_truth_and_still_does_after_the_provider_chang
         assert!(models.len() > 8 && models.iter().all(|one| one["equal"] == true), "{models:#?}");
         let of = |name: &str| models.iter().find(|one| one["model"] == name).unwrap();
         assert!(of("order")["quarantined"].as_u64() > Some(0) && of("order")["drift"] == 1);
-        assert_eq!((&of("host")["rows"], &of("host")["merged"]["things"]), (&18.into(), &8.into()));
+        assert_eq!(of("host")["rows"], 18);
         let tenants: BTreeSet<&str> = report["streams"]
             .as_array()
             .unwrap()
@@ -274,6 +274,12 @@ fn every_view_equals_the_providers_truth_and_still_does_after_the_provider_chang
             ["bluebird", "cedar", "delta", "elm", "fern", "gorse"]
         );
     }
+    let hosts = |report: &Value| {
+        let models = report["models"].as_array().unwrap();
+        models.iter().find(|one| one["model"] == "host").unwrap()["merged"]["things"].as_u64()
+    };
+    // Machines that appeared between the runs are things, too.
+    assert!(hosts(&first) == Some(8) && hosts(&second) >= Some(8), "{second:#}");
     assert_ne!(sum(&first, "expected"), sum(&second, "expected"), "the provider changed nothing");
     let config = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config");
     let gaps = headwater(&folder, &["runs", "--gaps", "--json", "--folder", config]);
