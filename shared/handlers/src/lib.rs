@@ -1,6 +1,7 @@
 //! One module per function: event, dependencies, outcome, error, handle.
 
 pub mod batch;
+pub mod compact;
 pub mod configuration;
 pub mod configured;
 pub mod event;

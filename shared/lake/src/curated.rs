@@ -14,6 +14,8 @@
 
 mod buffer;
 mod columns;
+mod compact;
+mod compacted;
 mod fold;
 mod key;
 mod lineage;
@@ -37,6 +39,8 @@ use parquet::file::writer::SerializedFileWriter;
 
 use buffer::Buffer;
 pub use columns::{LINEAGE, RowKind, SNAPSHOT, THING, columns};
+pub use compact::{Kept, Selection, Standing};
+pub use compacted::Compacted;
 pub use fold::{ShownRow, shown_rows};
 pub use key::{
     CuratedKey, KeyDigest, Layer, Revision, SnapshotKey, ThingsKey, pointer_key, pointers_prefix,

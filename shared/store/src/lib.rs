@@ -26,6 +26,7 @@ mod resume;
 mod row;
 mod run;
 mod slices;
+mod snapshot;
 mod work;
 
 pub use drift::{DriftScope, Drifted};

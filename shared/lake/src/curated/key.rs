@@ -252,6 +252,11 @@ impl SnapshotKey {
         format!("{SNAPSHOTS}/{model}/")
     }
 
+    /// The folder of a tenant's snapshots of a model.
+    pub fn tenant_prefix(model: &ModelName, tenant: &TenantId) -> String {
+        format!("{}tenant={tenant}/", Self::prefix(model))
+    }
+
     /// The snapshot's name: `<number>-<id>`.
     pub fn name(&self) -> String {
         format!("{:08}-{}", self.number, self.id)
