@@ -26,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sandbox", &["model", "ports"]),
     ("schedule", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
     ("extract", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
+    ("compact", &["aws", "handlers", "host", "model", "ports", "store"]),
     ("transform", &["aws", "handlers", "host", "model", "ports", "store"]),
     ("webhook", &["aws", "handlers", "host", "store"]),
     (
@@ -75,6 +76,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "extract",
             "transform",
             "webhook",
+            "compact",
             "headwater",
         ],
     ),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use handlers::compact::Pace;
 use proptest::prelude::*;
 use testkit::{Call, Fault, Faults, Faulty, Gate, Passage, Side};
 
@@ -85,16 +86,16 @@ proptest! {
     }
 }
 
-fn row(id: u8, cursor: u8, lines: u8) -> Told {
+fn row(id: u32, cursor: u8, lines: u8) -> Told {
     Told { id, cursor: Some(cursor), late: 0, lines: Some(lines) }
 }
 
 /// A record without a cursor: the one that was seen last shows.
-fn free(id: u8, lines: u8) -> Told {
+fn free(id: u32, lines: u8) -> Told {
     Told { id, cursor: None, late: 0, lines: Some(lines) }
 }
 
-fn gone(id: u8) -> Told {
+fn gone(id: u32) -> Told {
     Told { id, cursor: None, late: 0, lines: None }
 }
 
@@ -234,6 +235,53 @@ fn what_was_compacted_is_removed_and_tombstones_stay() {
         let again = world.compact(1000).await;
         assert_eq!((again.snapshots, again.removed), (0, 0));
     });
+}
+
+#[test]
+fn after_thirty_days_a_view_scans_little_more_than_what_lives() {
+    const RECORDS: u32 = 4000;
+    run(async {
+        let mut world = World::new().await;
+        (world.chunk, world.file) = (1000, Pace::default().file);
+        let all: Vec<Told> = (0..RECORDS).map(|id| row(id, 0, 3)).collect();
+        world.run(&all).await;
+        for day in 1..=30 {
+            // One in twenty changes, one in a thousand goes.
+            let changed = (0..RECORDS).filter(|id| (id * 7 + u32::from(day)) % 20 == 0);
+            let changed: Vec<Told> = changed.map(|id| row(id, day, 3)).collect();
+            world.run(&changed).await;
+            let ids = (0..RECORDS).filter(|id| id % 1000 == u32::from(day));
+            world.run(&ids.map(gone).collect::<Vec<Told>>()).await;
+        }
+        world.settle().await;
+        let before = scanned(&world).await;
+        world.compact(1500).await;
+        let after = scanned(&world).await;
+        assert_eq!(world.shown().await, world.truth());
+
+        // The same rows, landed once.
+        let mut once = World::new().await;
+        once.chunk = RECORDS as usize;
+        let left = u32::try_from(world.truth().len() / 3).unwrap();
+        let left: Vec<Told> = (0..left).map(|id| row(id, 0, 3)).collect();
+        once.run(&left).await;
+        once.settle().await;
+        assert_eq!(once.truth().len(), world.truth().len());
+        let live = scanned(&once).await;
+        println!("scanned before {before}, after {after}, live {live} bytes");
+        assert!(after * 10 <= live * 11, "before {before}, after {after}, live {live} bytes");
+    });
+}
+
+/// The bytes of all objects that the view reads.
+async fn scanned(world: &World) -> u64 {
+    use ports::ObjectStoreExt as _;
+    let mut bytes = 0;
+    for prefix in ["curated/", "receipts/", "snapshot/", "pointers/"] {
+        let all = world.lake.list_all(prefix).await.unwrap();
+        bytes += all.iter().map(|meta| meta.size).sum::<u64>();
+    }
+    bytes
 }
 
 async fn keys(world: &World, prefix: &str) -> Vec<String> {

@@ -50,7 +50,7 @@ sources:
 /// A record of one of few keys with so many lines, or its tombstone.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    pub(crate) id: u8,
+    pub(crate) id: u32,
     pub(crate) cursor: Option<u8>,
     pub(crate) late: u8,
     pub(crate) lines: Option<u8>,
@@ -58,7 +58,7 @@ pub(crate) struct Told {
 
 pub(crate) fn told() -> impl Strategy<Value = Vec<Told>> {
     let one =
-        (0u8..3, prop::option::weighted(0.6, 0u8..4), 0u8..4, prop::option::weighted(0.8, 0u8..3));
+        (0u32..3, prop::option::weighted(0.6, 0u8..4), 0u8..4, prop::option::weighted(0.8, 0u8..3));
     let one = one.prop_map(|(id, cursor, late, lines)| Told { id, cursor, late, lines });
     prop::collection::vec(one, 0..4)
 }
@@ -73,6 +73,10 @@ pub(crate) struct World {
     pub(crate) commits: Vec<Commit>,
     lines: BTreeMap<ObjectKey, Vec<String>>,
     generation: u64,
+    /// Lines of a part.
+    pub(crate) chunk: usize,
+    /// Bytes of a snapshot's file.
+    pub(crate) file: usize,
     engine: Engine,
 }
 
@@ -100,6 +104,8 @@ impl World {
             commits: Vec::new(),
             lines: BTreeMap::new(),
             generation: 0,
+            chunk: 2,
+            file: 1500,
             engine: engine(&lake),
             clock,
             lake,
@@ -138,7 +144,7 @@ impl World {
     async fn commit(&mut self, slice: i64, told: &[Told], generation: Option<Generation>) {
         let attempt = self.attempt(slice);
         let mut parts = Vec::new();
-        for (number, told) in (1..).zip(told.chunks(2)) {
+        for (number, told) in (1..).zip(told.chunks(self.chunk)) {
             parts.push(self.land(attempt.clone(), number, told).await);
         }
         self.publish(attempt, parts, generation).await;
@@ -186,7 +192,10 @@ impl World {
                 writer.write_tombstone(&header, ordinal, &key).unwrap();
                 continue;
             };
-            let sku = |line| format!("{{\"sku\":\"{}.{number}.{ordinal}.{line}\"}}", attempt.plan);
+            let sku = |line| {
+                let text = format!("{}.{number}.{ordinal}.{line}", attempt.plan);
+                format!("{{\"sku\":\"{}\"}}", lake::Sha256Hex::of(text.as_bytes()).as_str())
+            };
             let skus: Vec<String> = (0..lines).map(sku).collect();
             let record = format!("{{\"id\":\"{}\",\"lines\":[{}]}}", told.id, skus.join(","));
             let cursor = told.cursor.map(|n| CursorValue::Integer(n.into()));
@@ -298,7 +307,14 @@ impl World {
             lake,
             store: self.store(table),
             transform: queue,
-            pace: Pace { least: 1, records, file: 1500, grace: Duration::ZERO, ..Pace::default() },
+            metrics: Arc::new(MemoryMetrics::default()),
+            pace: Pace {
+                least: 1,
+                records,
+                file: self.file,
+                grace: Duration::ZERO,
+                ..Pace::default()
+            },
         }
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use handlers::job::Job;
-use handlers::{event, extract, schedule, transform, webhook};
+use handlers::{compact, event, extract, schedule, transform, webhook};
 use ports::Received;
 
 fn root() -> PathBuf {
@@ -32,7 +32,7 @@ fn every_folder_of_events_belongs_to_a_function_of_this_test() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     folders.sort();
-    assert_eq!(folders, ["extract", "schedule", "transform", "webhook"]);
+    assert_eq!(folders, ["compact", "extract", "schedule", "transform", "webhook"]);
     for folder in folders {
         assert!(root().join("functions").join(&folder).is_dir(), "{folder}");
     }
@@ -44,6 +44,16 @@ fn every_event_of_schedule_is_decoded() {
         let event: schedule::Event =
             serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
         let sweep = matches!(event, schedule::Event::Sweep { .. });
+        assert_eq!(sweep, name == "sweep.json", "{name}");
+    }
+}
+
+#[test]
+fn every_event_of_compact_is_decoded() {
+    for (name, text) in events("compact") {
+        let event: compact::Event =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let sweep = matches!(event, compact::Event::Sweep { .. });
         assert_eq!(sweep, name == "sweep.json", "{name}");
     }
 }
@@ -76,12 +86,12 @@ fn every_event_of_transform_is_decoded_and_only_poison_is_no_work() {
         let batch = match event {
             transform::Event::Batch(batch) => batch,
             transform::Event::Work(work) => {
-                let word = match work {
+                let begins = match work {
                     transform::Work::Take(_) => "by_hand",
                     transform::Work::Sweep { .. } => "sweep",
                     transform::Work::Replay { .. } => "replay",
                 };
-                assert!(name.starts_with(word), "{name}");
+                assert!(name.starts_with(begins), "{name}");
                 continue;
             }
         };

@@ -1,5 +1,6 @@
 //! One module a subcommand.
 
+mod compact;
 mod config;
 mod demo;
 mod model;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Runs(runs::Runs),
     /// Asks the latest-row views in SQL.
     Query(query::Query),
+    /// Makes snapshots of models' rows, so that views stay cheap.
+    Compact(compact::Compact),
     /// Speaks the Airbyte protocol for one manifest.
     #[command(subcommand)]
     Source(source::Source),
@@ -55,6 +58,7 @@ pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
         Command::Sync(sync) => sync::run(&sync, places, console).await,
         Command::Runs(runs) => runs::run(&runs, places, console).await,
         Command::Query(query) => query::run(&query, places, console).await,
+        Command::Compact(compact) => compact::run(&compact, places, console).await,
         Command::Source(source) => source::run(source, places, console).await,
         Command::Config(config) => config::run(config, places, console).await,
         Command::Model(model) => model::run(model, places, console).await,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handlers::event::{SqsEvent, SqsRecord};
-use handlers::{extract, transform};
+use handlers::{compact, extract, transform};
 use model::Timestamp;
 use ports::{Deadline, Queue, Received};
 use tokio::sync::watch;
@@ -133,4 +133,15 @@ pub(crate) async fn sweep(world: &World) -> Result<(), Failure> {
     let event = transform::Event::Work(transform::Work::Sweep { sweep: true });
     let swept = transform::handle(&world.transform, event, until).await;
     swept.map(|_| ()).map_err(|error| Failure::of("models cannot be brought to the present", error))
+}
+
+/// Makes snapshots of models' rows, and removes what they stand for at once: the engine of this
+/// machine looks again when a file that it reads is gone.
+pub(crate) async fn compact(
+    world: &World,
+    event: compact::Event,
+) -> Result<compact::Outcome, Failure> {
+    let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
+    let compacted = compact::handle(&world.compact, event, until).await;
+    compacted.map_err(|error| Failure::of("rows cannot be compacted", error))
 }

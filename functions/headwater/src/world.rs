@@ -7,7 +7,7 @@ use std::time::Duration;
 use handlers::configuration::{Applied, Configuration};
 use handlers::configured::Configured;
 use handlers::pull::Sources;
-use handlers::{extract, schedule, transform};
+use handlers::{compact, extract, schedule, transform};
 use host::{SystemClock, SystemIds, Vars};
 use http::{Client, Policy};
 use local::{DataFolder, FolderSecrets, Happening, Notification, SqliteQueue, SqliteScheduler};
@@ -69,6 +69,18 @@ fn transforming(
     }
 }
 
+/// What compact works with.
+fn compacting(transform: &transform::Deps) -> compact::Deps {
+    compact::Deps {
+        configuration: Arc::clone(&transform.configuration),
+        lake: Arc::clone(&transform.lake),
+        store: transform.store.clone(),
+        transform: Arc::clone(&transform.queue),
+        metrics: Arc::clone(&transform.metrics),
+        pace: compact::Pace { grace: Duration::ZERO, ..compact::Pace::default() },
+    }
+}
+
 /// Everything that commands work with.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -86,6 +98,7 @@ pub(crate) struct World {
     pub(crate) schedule: schedule::Deps,
     pub(crate) extract: extract::Deps,
     pub(crate) transform: transform::Deps,
+    pub(crate) compact: compact::Deps,
 }
 
 impl World {
@@ -140,6 +153,7 @@ impl World {
             watch: extract::Watch { metrics, progress },
         };
         let transform = transforming(&configuration, &lake, &store, &transforms);
+        let compact = compacting(&transform);
         let places = places.clone();
         Ok(Arc::new(Self {
             places,
@@ -156,6 +170,7 @@ impl World {
             schedule,
             extract,
             transform,
+            compact,
         }))
     }
 

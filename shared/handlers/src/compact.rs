@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use lake::curated::{CuratedError, CuratedKey, Layer, pointers_prefix};
 use lake::{CommitError, KeyFault, ModelTable};
-use model::{Classify, ModelName, ObjectKey, Retry, TenantId};
-use ports::{Deadline, ObjectError, ObjectStore, ObjectStoreExt, Queue, QueueError};
+use model::{Classify, Metric, ModelName, ObjectKey, Retry, TenantId};
+use ports::{Deadline, Metrics, ObjectError, ObjectStore, ObjectStoreExt, Queue, QueueError};
 use serde::{Deserialize, Serialize};
 use store::{Store, StoreError};
 
@@ -66,6 +66,8 @@ pub struct Deps {
     pub store: Store,
     /// Where commits are told that have to be taken in once more.
     pub transform: Arc<dyn Queue>,
+    /// Numbers.
+    pub metrics: Arc<dyn Metrics>,
     /// How much is done, and when.
     pub pace: Pace,
 }
@@ -188,6 +190,8 @@ pub async fn handle(deps: &Deps, event: Event, deadline: Deadline) -> Result<Out
         }
         Event::Sweep { .. } => sweep(deps, deadline, &mut outcome).await?,
     }
+    #[expect(clippy::cast_precision_loss, reason = "a metric")]
+    deps.metrics.emit(Metric::RowsCompacted, outcome.rows as f64, &[]);
     tracing::info!(
         snapshots = outcome.snapshots,
         rows = outcome.rows,

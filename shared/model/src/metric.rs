@@ -77,6 +77,8 @@ metrics! {
     RowsQuarantined: Count,
     /// Landing objects that are not what their commit names.
     ObjectsDamaged: Count,
+    /// Rows that went into snapshots.
+    RowsCompacted: Count,
     /// Differences between records and models that nobody had seen.
     DriftFound: Count,
     /// Possible gaps that a walk reported.

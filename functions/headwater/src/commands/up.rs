@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use handlers::compact;
 use handlers::schedule::Event;
 use local::Fired;
 use ports::{Deadline, Schedule};
@@ -64,13 +65,20 @@ async fn keep_schedules(world: &Arc<World>, progress: &Progress) -> Result<(), F
     }
 }
 
-/// Brings models to the present, for ever: what changed while nobody looked comes first.
+/// Brings models to the present and their views to their size, for ever: what changed while nobody
+/// looked comes first.
 async fn keep_models(world: &World) {
     loop {
-        if let Err(failure) = workers::sweep(world).await {
-            tracing::error!("{}", failure.chain());
-        }
+        tell(workers::sweep(world).await);
+        let everywhere = compact::Event::Sweep { sweep: true };
+        tell(workers::compact(world, everywhere).await.map(|_| ()));
         world.clock.sleep(SWEEP).await;
+    }
+}
+
+fn tell(ended: Result<(), Failure>) {
+    if let Err(failure) = ended {
+        tracing::error!("{}", failure.chain());
     }
 }
 

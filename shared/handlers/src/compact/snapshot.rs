@@ -6,10 +6,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lake::Mode;
 use lake::curated::{
-    Compacted, KeptGeneration, Layer, Pointer, Receipt, StreamId, Visible, pointer_key, visible,
+    Compacted, CuratedKey, KeptGeneration, KeyDigest, Layer, Pointer, Receipt, StreamId, Visible,
+    pointer_key, visible,
 };
 use model::{ObjectKey, Timestamp};
-use ports::{Attributes, ObjectError, Version};
+use ports::{Attributes, ObjectError, ObjectStoreExt, Version};
 
 use super::rows::Input;
 use super::{Error, Outcome, Place};
@@ -106,9 +107,11 @@ impl Place<'_> {
             let parts = receipts.iter().flat_map(|receipt| &receipt.parts);
             parts.filter_map(|part| part.file.clone()).collect()
         };
+        let mut read = files(&taken);
+        read.extend(self.outdated(&taken).await?);
         let compacted = Compacted {
             receipts: taken.iter().map(|receipt| receipt.key()).collect::<Result<_, _>>()?,
-            files: files(&taken).difference(&files(&left)).cloned().collect(),
+            files: read.difference(&files(&left)).cloned().collect(),
         };
         let rows: u64 = taken.iter().flat_map(|r| &r.parts).map(|part| part.counts.lines).sum();
         let rows = rows + head.map_or(0, |head| head.pointer.rows);
@@ -122,6 +125,26 @@ impl Place<'_> {
         let former = head.iter().flat_map(|head| &head.pointer.files);
         inputs.extend(former.map(|file| Input::kept(file.clone())));
         Ok(Some(Plan { inputs, streams, compacted, receipts, rows }))
+    }
+
+    /// Files that older versions of the model made of the landing objects of these receipts: no
+    /// view reads them.
+    async fn outdated(&self, receipts: &[&Receipt]) -> Result<Vec<ObjectKey>, Error> {
+        let mut versions: BTreeMap<KeyDigest, u32> = BTreeMap::new();
+        for receipt in receipts {
+            for part in &receipt.parts {
+                let version = versions.entry(KeyDigest::of(&part.object)).or_default();
+                *version = receipt.version.max(*version);
+            }
+        }
+        let prefix = Layer::Curated.tenant_prefix(&self.table.model, self.tenant);
+        let is_outdated = |key: &ObjectKey| {
+            CuratedKey::parse(key).is_ok_and(|file| {
+                versions.get(&file.made_from).is_some_and(|made| file.revision.version < *made)
+            })
+        };
+        let listed = self.deps.lake.list_all(&prefix).await?.into_iter().map(|meta| meta.key);
+        Ok(listed.filter(is_outdated).collect())
     }
 
     /// Keys under a prefix, in order, so many at most.

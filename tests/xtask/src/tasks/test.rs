@@ -51,7 +51,18 @@ pub fn test() -> Result<(), Fault> {
 
 /// The tests of `tests/aws.rs`, which nothing else runs. They start the functions' programs.
 fn on_aws(cloud: &Cloud) -> Result<(), Fault> {
-    run(cargo().args(["build", "-p", "schedule", "-p", "extract", "-p", "transform", "--quiet"]))?;
+    run(cargo().args([
+        "build",
+        "-p",
+        "schedule",
+        "-p",
+        "extract",
+        "-p",
+        "transform",
+        "-p",
+        "compact",
+        "--quiet",
+    ]))?;
     let mut tests = cargo();
     tests.args(["test", "-p", "system-tests", "--test", "aws", "--quiet"]);
     run(tests.envs(cloud.variables()).env("HEADWATER_FUNCTIONS", target().join("debug")))
