@@ -236,6 +236,21 @@ async fn eighteen_landed_records_are_eight_hosts_as_the_kept_sightings_are() {
 }
 
 #[tokio::test]
+async fn what_was_pulled_is_taken_in_and_the_view_shows_eight_hosts() {
+    let hosts = Hosts::new().await;
+    hosts.ground.put("config/models/host.yaml", MODEL);
+    hosts.pull().await;
+    hosts.ground.shape().await;
+    let count = async |table: &str| {
+        hosts.ground.query(&format!("SELECT count(*) FROM {table}")).await.remove(0)
+    };
+    assert_eq!(count("model_host_records").await, "18");
+    assert_eq!(count("model_host").await, "8");
+    hosts.ground.shape().await;
+    assert_eq!(count("model_host").await, "8", "once more changes nothing");
+}
+
+#[tokio::test]
 async fn hosts_that_are_new_gone_or_seen_again_show_with_the_next_pull() {
     let hosts = Hosts::new().await;
     hosts.pull().await;

@@ -42,7 +42,7 @@ pub struct Ground {
     extract: extract::Deps,
     http: Arc<dyn Http>,
     clock: Arc<dyn Clock>,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl Ground {

@@ -106,6 +106,8 @@ async fn a_fourth_vendor_is_added_by_files_alone_and_its_hosts_merge_with_the_ot
     hosts.ground.fire_one("gorse", "sentry").await;
     hosts.pull().await;
     assert_eq!(hosts.in_view("sentry").await.len(), 3);
+    hosts.ground.shape().await;
+    assert_eq!(hosts.ground.query("SELECT count(*) FROM model_host").await, ["9"]);
     let all = merged(&hosts.ground, &model).await;
     assert_eq!(all.len(), 9, "eight hosts, and one that only the fourth vendor sees: {all:#?}");
     let with = |member: &str| all.values().find(|of| of.iter().any(|m| m == member)).unwrap();

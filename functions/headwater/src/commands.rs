@@ -24,7 +24,7 @@ pub(crate) enum Command {
     /// Pulls every sample tenant from the sandbox and holds the views against its truth.
     Demo(demo::Demo),
     /// Schedules and workers in one process, until ctrl-c.
-    Up,
+    Up(up::Up),
     /// Brings a tenant, a connection or a stream to the present.
     Sync(sync::Sync),
     /// Shows what the latest runs did.
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
     let places = &args.places;
     match args.command {
         Command::Demo(demo) => demo::run(&demo, places, console).await,
-        Command::Up => up::run(places, console).await,
+        Command::Up(up) => up::run(&up, places, console).await,
         Command::Sync(sync) => sync::run(&sync, places, console).await,
         Command::Runs(runs) => runs::run(&runs, places, console).await,
         Command::Query(query) => query::run(&query, places, console).await,

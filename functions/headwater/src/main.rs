@@ -7,6 +7,7 @@ mod console;
 mod drive;
 mod failure;
 mod folder;
+mod front;
 mod progress;
 mod workers;
 mod world;

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::account::{Account, Stream, accounts};
 use crate::fault::Switch;
+use crate::notices::Notice;
 use crate::params::Params;
 use crate::server::Shared;
 use crate::tick::Tick;
@@ -36,6 +37,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/latency", post(latency))
         .route("/metrc", post(personality))
         .route("/hosts", post(manners))
+        .route("/webhook", post(webhook))
         .route("/requests", get(requests).delete(clear_requests))
 }
 
@@ -253,6 +255,14 @@ async fn manners(
     manners.cap = cap.unwrap_or(manners.cap).max(1);
     manners.ends_in_error = error.unwrap_or(manners.ends_in_error);
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sends a notice, as often as it says; gives the statuses that came back.
+async fn webhook(State(shared): State<Shared>, body: Bytes) -> Result<Response, Refusal> {
+    let notice: Notice = serde_json::from_slice(&body).map_err(bad)?;
+    let account = Account::named(&notice.account).map_err(bad)?;
+    let statuses = notice.send(account, shared.now()).await.map_err(bad)?;
+    Ok(axum::Json(json!({ "statuses": statuses })).into_response())
 }
 
 /// The log in numbers; `?entries=true` adds the calls.

@@ -17,6 +17,7 @@ mod journal;
 mod json;
 mod limiter;
 mod metrc;
+mod notices;
 mod params;
 mod rutter;
 mod server;

@@ -1,5 +1,6 @@
 //! `headwater up`: schedules and workers in one process, until it is told to stop.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,13 @@ use handlers::schedule::Event;
 use local::Fired;
 use ports::{Deadline, Schedule};
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::args::Places;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::folder;
+use crate::front;
 use crate::progress::Progress;
 use crate::workers::{self, Workers};
 use crate::world::World;
@@ -30,18 +33,34 @@ const SWEEP: Duration = Duration::from_hours(1);
 /// on at the next start, from where it was saved.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// What is listened for beside schedules.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Address at which notices of providers are taken (`/webhooks/<tenant>/<connection>`), such as
+    /// 127.0.0.1:7718; none are, without it.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
 /// Applies the tenants' files and works off what their schedules ask for.
-pub(crate) async fn run(places: &Places, console: Console) -> Result<(), Failure> {
+pub(crate) async fn run(up: &Up, places: &Places, console: Console) -> Result<(), Failure> {
     folder::sound(places, &folder::configuration(places)?).await?;
     let world = World::open(places).await?;
     let applied = world.apply().await?;
     let schedules = applied.put.len() + applied.unchanged;
     console.note(format!("{schedules} schedules; stop with ctrl-c"));
-    console.emit(&json!({"event": "started", "schedules": schedules}))?;
+    let listener = listening(up.listen).await?;
+    let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    if let Some(address) = address {
+        console
+            .note(format!("notices are taken at http://{address}/webhooks/<tenant>/<connection>"));
+    }
+    console.emit(&json!({"event": "started", "schedules": schedules, "listens": address}))?;
     let workers = Workers::start(&world);
     let progress = Progress::start(console, world.clock.now());
     let end = tokio::select! {
         end = keep_schedules(&world, &progress) => end,
+        end = take_notices(listener, &world) => end,
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
     progress.say("stopping");
@@ -50,6 +69,20 @@ pub(crate) async fn run(places: &Places, console: Console) -> Result<(), Failure
     console.emit(&json!({"event": "stopped", "finished": in_time}))?;
     console.note(if in_time { "stopped" } else { "stopped; open work goes on at the next start" });
     end
+}
+
+async fn listening(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    Ok(Some(listener.map_err(|error| Failure::of(format!("`{address}` cannot be used"), error))?))
+}
+
+/// Takes notices, for ever; waits for ever where nothing is listened to.
+async fn take_notices(listener: Option<TcpListener>, world: &World) -> Result<(), Failure> {
+    match listener {
+        Some(listener) => Ok(front::serve(listener, world).await?),
+        None => std::future::pending().await,
+    }
 }
 
 /// Fires what is due and shows what goes on, for ever.
