@@ -27,6 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("schedule", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
     ("extract", &["aws", "handlers", "host", "http", "model", "ports", "store"]),
     ("compact", &["aws", "handlers", "host", "model", "ports", "store"]),
+    ("export", &["aws", "handlers", "host", "model", "ports"]),
     ("transform", &["aws", "handlers", "host", "model", "ports", "store"]),
     ("webhook", &["aws", "handlers", "host", "store"]),
     (
@@ -74,6 +75,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "sandbox",
             "schedule",
             "extract",
+            "export",
             "transform",
             "webhook",
             "compact",

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use handlers::job::Job;
-use handlers::{compact, event, extract, schedule, transform, webhook};
+use handlers::{compact, event, export, extract, schedule, transform, webhook};
 use ports::Received;
 
 fn root() -> PathBuf {
@@ -32,7 +32,7 @@ fn every_folder_of_events_belongs_to_a_function_of_this_test() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     folders.sort();
-    assert_eq!(folders, ["compact", "extract", "schedule", "transform", "webhook"]);
+    assert_eq!(folders, ["compact", "export", "extract", "schedule", "transform", "webhook"]);
     for folder in folders {
         assert!(root().join("functions").join(&folder).is_dir(), "{folder}");
     }
@@ -112,5 +112,19 @@ fn every_event_of_webhook_is_decoded() {
     for (name, text) in events("webhook") {
         let event: Result<webhook::Event, _> = serde_json::from_str(&text);
         assert!(event.is_ok(), "{name}: {event:?}");
+    }
+}
+
+#[test]
+fn every_event_of_export_is_decoded() {
+    for (name, text) in events("export") {
+        let event: export::Event =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let expected = match event {
+            export::Event::Customer { .. } => "one_customer.json",
+            export::Event::Due { .. } => "due.json",
+            export::Event::All { .. } => "all.json",
+        };
+        assert_eq!(name, expected);
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aws::Resources;
+use aws::{Athena, Resources, Tools};
 use handlers::configuration::schedules;
-use host::{LogStyle, SystemClock, VarError, Vars};
+use host::{LogStyle, SystemClock, SystemIds, VarError, Vars};
 use model::Metric;
 use model::config::TenantFile;
 use model::document::Document;
@@ -128,19 +128,28 @@ fn functions_have_named_rights_on_named_things() {
     }
 }
 
+/// Reads what a function's host reads.
+fn read(function: &str, vars: &Vars) -> Result<(), VarError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    Resources::from_vars(vars, &clock)?;
+    if function == "export" {
+        let metrics = Arc::new(testkit::MemoryMetrics::default());
+        Athena::from_vars(vars, Tools { clock, ids: Arc::new(SystemIds), metrics })?;
+    }
+    Ok(())
+}
+
 #[test]
 fn every_variable_that_functions_read_is_given_and_every_given_one_is_read() {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     for (function, given) in stack().environments {
         let vars = |without: &str| -> Vars {
             let region = ("AWS_REGION".to_owned(), "eu-west-1".to_owned());
             let kept = given.clone().into_iter().filter(|(name, _)| name != without);
             kept.chain([region]).collect()
         };
-        Resources::from_vars(&vars(""), &clock)
-            .unwrap_or_else(|fault| panic!("{function}: {fault}"));
+        read(&function, &vars("")).unwrap_or_else(|fault| panic!("{function}: {fault}"));
         for name in given.keys().filter(|name| *name != "HEADWATER_LOG") {
-            let fault = Resources::from_vars(&vars(name), &clock).unwrap_err();
+            let fault = read(&function, &vars(name)).unwrap_err();
             assert_eq!(fault, VarError::Missing { name: name.clone() }, "{function}");
         }
         host::init_logs(LogStyle::Person, &vars("")).unwrap();

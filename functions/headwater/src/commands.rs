@@ -3,18 +3,24 @@
 mod compact;
 mod config;
 mod demo;
+mod drift;
+mod export;
+mod lake;
 mod model;
+mod quarantine;
 mod query;
+mod replay;
 mod runs;
 mod sandbox;
 mod source;
 mod sync;
 mod tenants;
 mod up;
+mod why;
 
 use clap::Subcommand;
 
-use crate::args::Args;
+use crate::args::{Args, Places};
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -27,12 +33,8 @@ pub(crate) enum Command {
     Up(up::Up),
     /// Brings a tenant, a connection or a stream to the present.
     Sync(sync::Sync),
-    /// Shows what the latest runs did.
-    Runs(runs::Runs),
-    /// Asks the latest-row views in SQL.
-    Query(query::Query),
-    /// Makes snapshots of models' rows, so that views stay cheap.
-    Compact(compact::Compact),
+    #[command(flatten)]
+    Ask(Ask),
     /// Speaks the Airbyte protocol for one manifest.
     #[command(subcommand)]
     Source(source::Source),
@@ -49,6 +51,31 @@ pub(crate) enum Command {
     Sandbox(sandbox::Sandbox),
 }
 
+/// What can be asked of the lake and of what happened to it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ask {
+    /// Shows what the latest runs did.
+    Runs(runs::Runs),
+    /// Asks the views in SQL, on this machine or through Athena.
+    Query(query::Query),
+    /// Shows what models refused, why, and takes it in once more.
+    #[command(subcommand)]
+    Quarantine(quarantine::Quarantine),
+    /// Tells every version of a row, which is shown, and why the others are not.
+    Why(why::Why),
+    /// Shows how records differ from what models say: new, vanished and retyped fields.
+    Drift(drift::Drift),
+    /// Makes a model's rows anew from what landed.
+    Replay(replay::Replay),
+    /// Makes snapshots of models' rows, so that views stay cheap.
+    Compact(compact::Compact),
+    /// Copies customers' rows out of the lake.
+    Export(export::Export),
+    /// Defines tables and views over the lake of a deployed stack.
+    #[command(subcommand)]
+    Lake(lake::Lake),
+}
+
 /// Runs a command to its end.
 pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
     let places = &args.places;
@@ -56,13 +83,25 @@ pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
         Command::Demo(demo) => demo::run(&demo, places, console).await,
         Command::Up(up) => up::run(&up, places, console).await,
         Command::Sync(sync) => sync::run(&sync, places, console).await,
-        Command::Runs(runs) => runs::run(&runs, places, console).await,
-        Command::Query(query) => query::run(&query, places, console).await,
-        Command::Compact(compact) => compact::run(&compact, places, console).await,
+        Command::Ask(ask) => answer(ask, places, console).await,
         Command::Source(source) => source::run(source, places, console).await,
         Command::Config(config) => config::run(config, places, console).await,
         Command::Model(model) => model::run(model, places, console).await,
         Command::Tenants(tenants) => tenants::run(tenants, places, console).await,
         Command::Sandbox(sandbox) => sandbox::run(&sandbox, places, console).await,
+    }
+}
+
+async fn answer(ask: Ask, places: &Places, console: Console) -> Result<(), Failure> {
+    match ask {
+        Ask::Runs(runs) => runs::run(&runs, places, console).await,
+        Ask::Query(query) => query::run(&query, places, console).await,
+        Ask::Quarantine(command) => quarantine::run(command, places, console).await,
+        Ask::Why(wanted) => why::run(&wanted, places, console).await,
+        Ask::Drift(drift) => drift::run(&drift, places, console).await,
+        Ask::Replay(replay) => replay::run(&replay, places, console).await,
+        Ask::Compact(compact) => compact::run(&compact, places, console).await,
+        Ask::Export(export) => export::run(export, places, console).await,
+        Ask::Lake(lake) => lake::run(lake, console).await,
     }
 }

@@ -9,6 +9,7 @@ mod failure;
 mod folder;
 mod front;
 mod progress;
+mod stack;
 mod workers;
 mod world;
 

@@ -145,3 +145,21 @@ pub(crate) async fn compact(
     let compacted = compact::handle(&world.compact, event, until).await;
     compacted.map_err(|error| Failure::of("rows cannot be compacted", error))
 }
+
+/// Lets models take in all that waits for them, in this task.
+pub(crate) async fn take_in(world: &World) -> Result<(), Failure> {
+    let unreachable = |error| Failure::of("a queue is out of reach", error);
+    loop {
+        let messages = world.transforms.receive(1, Duration::ZERO, VISIBILITY).await;
+        let messages = messages.map_err(unreachable)?;
+        if !messages.is_empty() {
+            all(world, Function::Transform, messages).await;
+            continue;
+        }
+        let depth = world.transforms.depth().await.map_err(unreachable)?;
+        if depth.ready + depth.in_work == 0 {
+            return Ok(());
+        }
+        world.clock.sleep(PAUSE).await;
+    }
+}

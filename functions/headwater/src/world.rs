@@ -187,19 +187,8 @@ impl World {
 
     /// The query engine over every stream of every source, and over every model.
     pub(crate) async fn engine(&self) -> Result<Engine, Failure> {
-        let mut tables = Vec::new();
-        for name in folder::named(&self.places, self.configuration.sources().await)? {
-            let outlines = self.configuration.outlines(&name).await;
-            for outline in folder::named(&self.places, outlines)? {
-                let (stream, key) = (&outline.name, &outline.primary_key);
-                tables.push(lake::StreamTable::new(&name, stream, key, &outline.schema));
-            }
-        }
-        let mut models = Vec::new();
-        for name in folder::named(&self.places, self.configuration.models().await)? {
-            let model = folder::named(&self.places, self.configuration.model(&name).await)?;
-            models.push(handlers::tables::model_table(&name, &model));
-        }
+        let tables = folder::named(&self.places, self.configuration.stream_tables().await)?;
+        let models = folder::named(&self.places, self.configuration.model_tables().await)?;
         let file = self.places.data.join("query.sqlite");
         Engine::at(&file, Arc::clone(&self.lake), tables)
             .and_then(|engine| engine.with_models(models))

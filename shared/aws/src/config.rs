@@ -29,7 +29,7 @@ const ATTEMPTS: u32 = 3;
 /// - `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: credentials; without them
 ///   calls go unsigned and are refused.
 /// - `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_S3`, `_DYNAMODB`, `_SQS`, `_SECRETS_MANAGER`,
-///   `_SCHEDULER`, which win over it: other places than AWS's own, such as emulators.
+///   `_SCHEDULER`, `_ATHENA`, which win over it: other places than AWS's own, such as emulators.
 pub struct Aws {
     region: String,
     credentials: Option<Credentials>,
@@ -41,6 +41,8 @@ pub struct Aws {
     sqs: OnceLock<aws_sdk_sqs::Client>,
     secrets: OnceLock<aws_sdk_secretsmanager::Client>,
     scheduler: OnceLock<aws_sdk_scheduler::Client>,
+    #[cfg(feature = "athena")]
+    athena: OnceLock<aws_sdk_athena::Client>,
 }
 
 struct Endpoints {
@@ -49,6 +51,8 @@ struct Endpoints {
     sqs: Option<String>,
     secrets: Option<String>,
     scheduler: Option<String>,
+    #[cfg(feature = "athena")]
+    athena: Option<String>,
 }
 
 impl fmt::Debug for Aws {
@@ -93,6 +97,8 @@ impl Aws {
                 sqs: endpoint("SQS"),
                 secrets: endpoint("SECRETS_MANAGER"),
                 scheduler: endpoint("SCHEDULER"),
+                #[cfg(feature = "athena")]
+                athena: endpoint("ATHENA"),
             },
             tls: OnceLock::new(),
             plain: OnceLock::new(),
@@ -101,6 +107,8 @@ impl Aws {
             sqs: OnceLock::new(),
             secrets: OnceLock::new(),
             scheduler: OnceLock::new(),
+            #[cfg(feature = "athena")]
+            athena: OnceLock::new(),
         })
     }
 
@@ -141,6 +149,18 @@ impl Aws {
     pub(crate) fn scheduler(&self) -> &aws_sdk_scheduler::Client {
         let endpoint = self.endpoints.scheduler.as_deref();
         self.scheduler.get_or_init(|| client!(self, aws_sdk_scheduler, endpoint, PROMPT))
+    }
+
+    #[cfg(feature = "athena")]
+    pub(crate) fn athena(&self) -> &aws_sdk_athena::Client {
+        let endpoint = self.endpoints.athena.as_deref();
+        self.athena.get_or_init(|| client!(self, aws_sdk_athena, endpoint, PATIENT))
+    }
+
+    /// Calls go to this client instead of over the network.
+    #[cfg(all(test, feature = "athena"))]
+    pub(crate) fn replayed(self, client: SharedHttpClient) -> Self {
+        Self { tls: OnceLock::from(client), ..self }
     }
 }
 

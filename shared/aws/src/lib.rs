@@ -1,5 +1,5 @@
-//! Headwater on AWS: the ports over S3, DynamoDB, SQS, Secrets Manager and EventBridge Scheduler,
-//! and the bridge to the Lambda runtime.
+//! Headwater on AWS: the ports over S3, DynamoDB, SQS, Secrets Manager, EventBridge Scheduler and,
+//! with the feature `athena`, Athena; and the bridge to the Lambda runtime.
 //!
 //! [`Aws`] knows the region, the endpoints and the credentials, and makes each service's client
 //! when it is first used. Adapters hold it and the name of their bucket, table or queue:
@@ -18,6 +18,8 @@
 //! credentials in its environment, and a person's shell gets them there with
 //! `aws configure export-credentials --format env`.
 
+#[cfg(feature = "athena")]
+mod athena;
 mod config;
 mod dynamodb;
 mod error;
@@ -28,6 +30,8 @@ mod scheduler;
 mod secrets;
 mod sqs;
 
+#[cfg(feature = "athena")]
+pub use athena::{Athena, Card, Patience, Place, Tools};
 pub use config::Aws;
 pub use dynamodb::DynamoTable;
 pub use resources::Resources;

@@ -57,6 +57,27 @@ impl S3Store {
         Ok(ETag(put.e_tag.unwrap_or_default()))
     }
 
+    /// Reads an object, or a range of it.
+    async fn read(&self, key: &ObjectKey, range: Option<String>) -> Result<Object, ObjectError> {
+        let get = self.aws.s3().get_object().bucket(&self.bucket).key(key.as_str());
+        let found = get.set_range(range).send().await;
+        let found = found.map_err(|error| failed(error, key.as_str()))?;
+        let unavailable = |error: aws_sdk_s3::primitives::ByteStreamError| {
+            ObjectError::Unavailable { key: key.to_string(), source: error.into() }
+        };
+        let body = found.body.collect().await.map_err(unavailable)?.into_bytes();
+        let whole = found.content_range.as_deref().and_then(|range| range.rsplit('/').next());
+        let size = whole.and_then(|size| size.parse().ok()).unwrap_or(body.len() as u64);
+        let meta = Meta {
+            key: key.clone(),
+            size,
+            etag: ETag(found.e_tag.unwrap_or_default()),
+            modified: instant(found.last_modified),
+            attributes: attributes(found.content_type, found.content_encoding, found.metadata),
+        };
+        Ok(Object { meta, body })
+    }
+
     async fn page(
         &self,
         prefix: &str,
@@ -96,20 +117,11 @@ impl ObjectStore for S3Store {
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Object, ObjectError> {
-        let get = self.aws.s3().get_object().bucket(&self.bucket).key(key.as_str());
-        let found = get.send().await.map_err(|error| failed(error, key.as_str()))?;
-        let unavailable = |error: aws_sdk_s3::primitives::ByteStreamError| {
-            ObjectError::Unavailable { key: key.to_string(), source: error.into() }
-        };
-        let body = found.body.collect().await.map_err(unavailable)?.into_bytes();
-        let meta = Meta {
-            key: key.clone(),
-            size: body.len() as u64,
-            etag: ETag(found.e_tag.unwrap_or_default()),
-            modified: instant(found.last_modified),
-            attributes: attributes(found.content_type, found.content_encoding, found.metadata),
-        };
-        Ok(Object { meta, body })
+        self.read(key, None).await
+    }
+
+    async fn tail(&self, key: &ObjectKey, bytes: usize) -> Result<Object, ObjectError> {
+        self.read(key, Some(format!("bytes=-{bytes}"))).await
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Meta, ObjectError> {

@@ -2,8 +2,10 @@
 
 mod build;
 mod check;
+mod customers;
 mod error;
 mod outlines;
+mod relations;
 mod resolve;
 mod schedules;
 
@@ -20,6 +22,7 @@ use ports::{ETag, ObjectError, ObjectStore, ObjectStoreExt};
 
 pub(crate) use build::trial;
 pub use error::{Error, Thing};
+pub use relations::Relation;
 pub use resolve::resolve_config;
 pub use schedules::{Applied, ApplyError, SWEEP, schedules};
 
@@ -181,8 +184,14 @@ impl Configuration {
     /// A customer's file.
     pub async fn customer(&self, customer: &str) -> Result<CustomerFile, Error> {
         let key = self.key("customers", customer, ".yaml")?;
-        let (_, document) = self.document(&key).await?;
-        Ok(CustomerFile::parse(&document)?)
+        match self.document(&key).await {
+            Ok((_, document)) => Ok(CustomerFile::parse(&document)?),
+            Err(Error::Store(ObjectError::NotFound { .. })) => {
+                let (name, known) = (customer.to_owned(), self.customers().await?);
+                Err(Error::Unknown { thing: Thing::Customer, name, known })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The installation's settings; all defaults when there is no file.

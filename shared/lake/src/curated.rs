@@ -24,6 +24,7 @@ mod quarantine;
 mod read;
 mod receipt;
 mod schema;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod visible;
@@ -50,6 +51,7 @@ pub use pointer::{KeptGeneration, Pointer};
 pub use quarantine::{Broken, Quarantined, Reason};
 pub use read::CuratedReader;
 pub use receipt::{PartCounts, Receipt, ReceiptPart, ThingCounts};
+pub use tail::{Tail, rows_of_tail};
 pub use visible::{StreamId, Visible, VisiblePart, visible};
 
 /// Bytes of values that are held before they become a row group.

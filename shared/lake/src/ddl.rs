@@ -6,7 +6,7 @@ use crate::key::{commits_prefix, landing_prefix};
 use crate::table::StreamTable;
 use crate::view::{Dialect, keyless_rows_sql, latest_rows_sql, literal, name};
 
-pub use model::{athena_model, sqlite_model, trino_model};
+pub use model::{athena_model, sqlite_model, trino_model, trino_type};
 
 /// What the statements for Athena and Trino need to know of their place. The texts may be
 /// placeholders (`${LakeBucket}`), to be replaced before the statements are run.

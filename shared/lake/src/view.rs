@@ -34,12 +34,12 @@ pub enum Dialect {
 }
 
 /// A text as a SQL literal.
-pub(crate) fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A name as a SQL identifier.
-pub(crate) fn name(text: &str) -> String {
+pub fn name(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 

@@ -87,6 +87,12 @@ metrics! {
     GenerationsHeld: Count,
     /// Invocations that used up their hop budget with work left.
     InvocationsExhausted: Count,
+    /// Bytes that queries read, by which Athena is paid.
+    BytesScanned: Bytes,
+    /// Customers' copies of the lake that were made.
+    CopiesExported: Count,
+    /// Rows of customers' copies.
+    RowsExported: Count,
     /// Processes started.
     ColdStarts: Count,
 }

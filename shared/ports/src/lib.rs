@@ -27,7 +27,9 @@ pub use metrics::{Dimension, Metrics};
 pub use object_store::{
     Attributes, ETag, Listing, Meta, Object, ObjectError, ObjectStore, ObjectStoreExt,
 };
-pub use query::{QueryEngine, QueryError, Rows};
+pub use query::{
+    Definitions, QueryEngine, QueryError, RelationKind, Rows, Selection, Unload, Unloaded,
+};
 pub use queue::{
     DELIVERY_LIMIT, GROUP, LONGEST_DELAY, Message, NOT_BEFORE, Queue, QueueError, REASON, Received,
 };

@@ -133,6 +133,14 @@ pub trait ObjectStore: Debug + Send + Sync + 'static {
     /// Reads a whole object.
     async fn get(&self, key: &ObjectKey) -> Result<Object, ObjectError>;
 
+    /// Reads the last bytes of an object, at most so many; what is known of it is told of all of
+    /// it. Adapters that cannot read a part read the whole.
+    async fn tail(&self, key: &ObjectKey, bytes: usize) -> Result<Object, ObjectError> {
+        let mut object = self.get(key).await?;
+        object.body = object.body.slice(object.body.len().saturating_sub(bytes)..);
+        Ok(object)
+    }
+
     /// Reads what is known of an object.
     async fn head(&self, key: &ObjectKey) -> Result<Meta, ObjectError>;
 

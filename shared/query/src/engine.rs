@@ -108,6 +108,11 @@ impl Engine {
         &self.models
     }
 
+    /// Where the lake is.
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
+    }
+
     /// The streams that can be asked about, under the names that statements use.
     pub fn tables(&self) -> &[StreamTable] {
         &self.tables

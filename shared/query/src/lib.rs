@@ -11,5 +11,6 @@ mod cache;
 mod engine;
 mod function;
 mod statement;
+mod unload;
 
 pub use engine::{Engine, OpenError};

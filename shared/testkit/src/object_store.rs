@@ -30,6 +30,7 @@ macro_rules! object_store_contract {
             equal_marks_mean_equal_content
             an_empty_object_is_an_object
             a_megabyte_comes_back_whole
+            tail_gives_the_last_bytes_and_the_size_of_all
             metadata_beyond_two_kilobytes_is_refused
             delete_removes_and_frees_the_key
             delete_of_nothing_succeeds
@@ -199,6 +200,17 @@ pub async fn a_megabyte_comes_back_whole(store: &dyn ObjectStore) {
     let body: Bytes = (0..=255_u8).cycle().take(1_234_567).collect();
     store.put_new(&key("a"), body.clone(), &Attributes::default()).await.unwrap();
     assert!(read(store, "a").await == body);
+}
+
+/// The last bytes are read alone; the size is that of the whole object.
+pub async fn tail_gives_the_last_bytes_and_the_size_of_all(store: &dyn ObjectStore) {
+    write(store, "a", "0123456789").await;
+    for (bytes, expected) in [(3, "789"), (10, "0123456789"), (99, "0123456789")] {
+        let tail = store.tail(&key("a"), bytes).await.unwrap();
+        assert_eq!((tail.body, tail.meta.size), (Bytes::from(expected), 10));
+    }
+    let missing = store.tail(&key("b"), 3).await.unwrap_err();
+    assert!(matches!(missing, ObjectError::NotFound { .. }), "{missing}");
 }
 
 /// Metadata beyond S3's 2 KB are refused and nothing is written.

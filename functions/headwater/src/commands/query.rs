@@ -1,16 +1,17 @@
-//! `headwater query`: SQL over the lake of this machine.
+//! `headwater query`: SQL over the lake.
 
-use ports::QueryEngine;
+use ports::{Definitions, QueryEngine, RelationKind, Rows};
 use query::Engine;
 use serde_json::{Map, Value, json};
 
 use crate::args::Places;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::stack::Stack;
 use crate::world::World;
 
-/// A statement over the latest-row views: `<source>_<stream>` of streams, `model_<model>` of
-/// standard models.
+/// A statement over the views: `<source>_<stream>` shows the latest row of each key of a stream,
+/// `model_<model>` those of a standard model.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Query {
     /// One statement that reads; without one, the views are listed.
@@ -19,30 +20,39 @@ pub(crate) struct Query {
     /// Most rows of the result.
     #[arg(long, default_value_t = 1000)]
     limit: usize,
+
+    /// Ask Athena, over the lake of this stack. Region and credentials come from the environment:
+    /// `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on.
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
 }
 
 /// Runs it and prints the rows.
 pub(crate) async fn run(query: &Query, places: &Places, console: Console) -> Result<(), Failure> {
+    if let Some(name) = &query.stack {
+        let stack = Stack::open(name).await?;
+        return match &query.sql {
+            Some(sql) => print(console, stack.athena.run(sql, query.limit).await?),
+            None => list_deployed(console, &stack).await,
+        };
+    }
     let world = World::open(places).await?;
     let engine = world.engine().await?;
-    let Some(sql) = &query.sql else {
-        return list(&engine, console);
-    };
-    let rows = engine.run(sql, query.limit).await.map_err(|error| match error {
-        ports::QueryError::Statement { message } => Failure::Input(message),
-        error => Failure::of("the query failed", error),
-    })?;
-    if console.is_json() {
-        for row in rows.rows {
-            let object: Map<String, Value> = rows.columns.iter().cloned().zip(row).collect();
-            console.emit(&Value::Object(object))?;
-        }
-        return Ok(());
+    match &query.sql {
+        Some(sql) => print(console, engine.run(sql, query.limit).await?),
+        None => list(&engine, console),
     }
-    let headings: Vec<&str> = rows.columns.iter().map(String::as_str).collect();
-    let cells: Vec<Vec<String>> =
-        rows.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
-    console.table(&headings, &cells)
+}
+
+/// Tells the views of a stack's database.
+async fn list_deployed(console: Console, stack: &Stack) -> Result<(), Failure> {
+    for (name, kind) in stack.athena.relations().await? {
+        if kind == RelationKind::View {
+            console.emit(&json!({"view": name}))?;
+            console.say(name)?;
+        }
+    }
+    Ok(())
 }
 
 /// Tells the views with their columns.
@@ -62,6 +72,20 @@ fn list(engine: &Engine, console: Console) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn print(console: Console, rows: Rows) -> Result<(), Failure> {
+    if console.is_json() {
+        for row in rows.rows {
+            let object: Map<String, Value> = rows.columns.iter().cloned().zip(row).collect();
+            console.emit(&Value::Object(object))?;
+        }
+        return Ok(());
+    }
+    let headings: Vec<&str> = rows.columns.iter().map(String::as_str).collect();
+    let cells: Vec<Vec<String>> =
+        rows.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+    console.table(&headings, &cells)
 }
 
 fn cell(value: &Value) -> String {

@@ -29,9 +29,7 @@ impl Configuration {
         for tenant in &tenants {
             faults.extend(self.check_of(tenant).await?);
         }
-        for customer in self.customers().await? {
-            self.check_customer(&customer, &tenants, &mut faults).await?;
-        }
+        self.check_customers(&tenants, &mut faults).await?;
         self.check_models(&mut faults).await?;
         faults.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         // What is wrong with a source shows for each connection that uses it: once is enough.
@@ -139,26 +137,6 @@ impl Configuration {
         }
         Ok(())
     }
-
-    async fn check_customer(
-        &self,
-        customer: &str,
-        tenants: &[TenantId],
-        faults: &mut Vec<Fault>,
-    ) -> Result<(), Error> {
-        let Some(file) = gather(self.customer(customer).await, faults)? else { return Ok(()) };
-        let key = self.key("customers", customer, ".yaml")?;
-        let (_, document) = self.document(&key).await?;
-        let items = document.root.get("tenants").and_then(Node::items).unwrap_or_default();
-        for (n, (tenant, node)) in file.tenants.iter().zip(items).enumerate() {
-            if !tenants.contains(tenant) {
-                let near = meant(tenant.as_str(), tenants);
-                let message = format!("there is no tenant `{tenant}`{near}");
-                faults.push(document.fault(node, &format!("tenants[{n}]"), message));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Configuration {
@@ -212,7 +190,10 @@ fn reason(error: &impl ToString) -> String {
 }
 
 /// Keeps faults and goes on; other errors end the check.
-fn gather<T>(result: Result<T, Error>, faults: &mut Vec<Fault>) -> Result<Option<T>, Error> {
+pub(super) fn gather<T>(
+    result: Result<T, Error>,
+    faults: &mut Vec<Fault>,
+) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(Error::Faults(found)) => {

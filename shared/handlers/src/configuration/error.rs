@@ -45,6 +45,8 @@ pub enum Thing {
     Stream,
     /// A standard model.
     Model,
+    /// A customer.
+    Customer,
     /// Any file.
     File,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Thing {
             Self::Source => "source",
             Self::Stream => "stream",
             Self::Model => "model",
+            Self::Customer => "customer",
             Self::File => "file",
         })
     }

@@ -102,7 +102,8 @@ fn hive_type(kind: Kind) -> String {
     }
 }
 
-fn trino_type(kind: Kind) -> String {
+/// A type as Trino and Athena's statements call it.
+pub fn trino_type(kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Json => "varchar".to_owned(),
         Kind::Integer => "bigint".to_owned(),

@@ -172,7 +172,25 @@ fn every_fault_of_an_overlay_is_told_at_once() {
 #[test]
 fn customers_and_settings_are_read() {
     let customer = CustomerFile::parse(&document("tenants: [a, b]\ntarget: customers/x\n"));
-    assert_eq!(customer.unwrap().tenants.len(), 2);
+    let customer = customer.unwrap();
+    assert_eq!((customer.tenants.len(), customer.copies()), (2, 3));
+    assert_eq!(customer.age(), Duration::from_hours(24));
+    let text =
+        "tenants: [a]\ntarget: customers/x\nrelations: [rutter_orders]\nkeep: 1\nevery: 6h\n";
+    let customer = CustomerFile::parse(&document(text)).unwrap();
+    assert_eq!((customer.copies(), customer.age()), (1, Duration::from_hours(6)));
+    assert_eq!(customer.relations.unwrap(), ["rutter_orders"]);
+    faults(
+        CustomerFile::parse(&document(
+            "tenants: [a]\ntarget: landing\nrelations: []\nkeep: 0\nevery: 5m\n",
+        )),
+        &[
+            "t.yaml:2:9: target: accepted is a prefix that begins with `customers/`",
+            "t.yaml:3:12: relations: accepted is at least one view; for all of them leave the list out",
+            "t.yaml:4:7: keep: accepted is a whole number from 1 to 1000",
+            "t.yaml:5:8: every: accepted is a span from 1h to 366d",
+        ],
+    );
     faults(
         CustomerFile::parse(&document("tenants: []\ntarget: ../x\n")),
         &[

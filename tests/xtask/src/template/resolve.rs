@@ -103,8 +103,22 @@ impl Scope {
                 _ => None,
             },
             ("Fn::Sub", Value::String(text)) => Some(self.substitute(text)),
+            ("Fn::Join", Value::Array(items)) => match items.as_slice() {
+                [between, Value::Array(items)] => {
+                    let items: Vec<String> = items.iter().map(|item| self.text(item)).collect();
+                    Some(items.join(&plain(between)))
+                }
+                [between, split] => Some(self.split(split)?.join(&plain(between))),
+                _ => None,
+            },
             _ => None,
         }
+    }
+
+    /// The parts of `Fn::Split`.
+    fn split(&self, value: &Value) -> Option<Vec<String>> {
+        let [at, text] = value.get("Fn::Split")?.as_array()?.as_slice() else { return None };
+        Some(self.text(text).split(&plain(at)).map(str::to_owned).collect())
     }
 
     fn reference(&self, name: &str) -> String {
