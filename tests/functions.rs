@@ -302,3 +302,53 @@ async fn state_lies_in_the_table_under_the_stream() {
     let (head, _) = store.head(&key).await.unwrap().expect("a row for the stream");
     assert_eq!(head.source.as_str(), "rutter");
 }
+
+/// S3's notification of an object, as its queue hands it to a function.
+fn created(key: &str) -> Value {
+    let key = key.replace('=', "%3D");
+    let told = json!({"Records": [{
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": "lake"}, "object": {"key": key}},
+    }]});
+    record(&key, "r1", &told.to_string())
+}
+
+#[tokio::test]
+async fn a_commit_that_s3_tells_of_ends_in_rows_of_models_and_a_receipt() {
+    let ground = Ground::new();
+    ground.configure("[customers]").await;
+    let model = xtask::machine::root().join("config/models/customer.yaml");
+    ground.put("config/models/customer.yaml", &std::fs::read_to_string(model).unwrap()).await;
+    let mut extract = Function::start("extract", &ground.variables).await;
+    let job = json!({"tenant": "bluebird", "connection": "shop", "stream": "customers"});
+    extract.invoke(job).await.unwrap();
+    let commits = ground.keys("commits/").await;
+    assert!(!commits.is_empty());
+
+    let mut transform = Function::start("transform", &ground.variables).await;
+    let test = record("test", "r0", r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#);
+    let records: Vec<Value> = commits.iter().map(|key| created(key)).chain([test]).collect();
+    let batch = json!({ "Records": records });
+    for _ in 0..2 {
+        let answer = transform.invoke(batch.clone()).await.unwrap();
+        assert_eq!(failures(&answer), 0, "{answer}");
+        assert_eq!(ground.keys("receipts/customer/").await.len(), commits.len());
+    }
+    let mut rows = 0;
+    for key in ground.keys("receipts/customer/").await {
+        let object = ground.stack.lake.get(&key.parse().unwrap()).await.unwrap();
+        let receipt = lake::curated::Receipt::from_json(&object.body).unwrap();
+        for part in &receipt.parts {
+            assert!(part.counts.add_up(), "{receipt:?}");
+            ground.stack.lake.head(part.file.as_ref().unwrap()).await.unwrap();
+        }
+        rows += receipt.rows;
+    }
+    assert!(rows > 0);
+
+    let swept = transform.invoke(json!({"sweep": true})).await.unwrap();
+    assert_eq!((&swept["outcome"], &swept["enqueued"]), (&json!("swept"), &json!(0)), "{swept}");
+    let replayed = transform.invoke(json!({"replay": {"model": "customer"}})).await.unwrap();
+    assert_eq!(replayed["enqueued"], commits.len(), "{replayed}");
+}

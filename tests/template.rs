@@ -279,3 +279,42 @@ fn the_sample_tenants_have_the_schedules_that_their_files_ask_for() {
     }
     assert_eq!(given, configured());
 }
+
+#[test]
+fn broken_rules_drift_and_damage_alarm_within_a_minute() {
+    let stack = stack();
+    for metric in [Metric::RowsQuarantined, Metric::DriftFound, Metric::ObjectsDamaged] {
+        let told = stack.of_kind("AWS::CloudWatch::Alarm").any(|alarm| {
+            let is = |path: &str, value: Value| *at(&alarm.properties, path) == value;
+            is("/MetricName", metric.name().into())
+                && is("/Period", 60.into())
+                && is("/EvaluationPeriods", 1.into())
+                && is("/Threshold", 0.into())
+                && at(&alarm.properties, "/AlarmActions/0").is_string()
+        });
+        assert!(told, "{}", metric.name());
+    }
+}
+
+#[test]
+fn the_lake_tells_of_commits_and_the_queue_lets_it() {
+    let stack = stack();
+    let bucket = stack
+        .of_kind("AWS::S3::Bucket")
+        .find(|bucket| !at(&bucket.properties, "/NotificationConfiguration").is_null())
+        .expect("a bucket that tells of its objects");
+    let told = at(&bucket.properties, "/NotificationConfiguration/QueueConfigurations/0");
+    assert_eq!(at(told, "/Filter/S3Key/Rules/0/Value"), "commits/");
+    let queue = at(told, "/Queue").as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let lets = stack.of_kind("AWS::SQS::QueuePolicy").any(|policy| {
+        texts(at(&policy.properties, "/Queues")).iter().any(|url| url.ends_with(&queue))
+            && at(&policy.properties, "/PolicyDocument/Statement").as_array().unwrap().iter().any(
+                |statement| {
+                    at(statement, "/Principal/Service") == "s3.amazonaws.com"
+                        && at(statement, "/Action") == "sqs:SendMessage"
+                        && at(statement, "/Condition/StringEquals/aws:SourceAccount").is_string()
+                },
+            )
+    });
+    assert!(lets, "no policy lets S3 send to {queue}");
+}
