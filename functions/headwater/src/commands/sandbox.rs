@@ -31,7 +31,9 @@ pub(crate) async fn run(
     let running = Running::start(world, &format!("127.0.0.1:{}", sandbox.port));
     let running = running.map_err(|error| Failure::of("the sandbox cannot be started", error))?;
     console.emit(&json!({"event": "started", "url": running.url()}))?;
-    console
-        .say(format!("{} serves /rutter, /metrc, /stashstock, /hosts; stop with ctrl-c", running.url()))?;
+    console.say(format!(
+        "{} serves /rutter, /metrc, /stashstock, /hosts; stop with ctrl-c",
+        running.url()
+    ))?;
     Ok(tokio::signal::ctrl_c().await?)
 }
