@@ -118,14 +118,14 @@ fn views_are_right_wherever_a_compaction_dies() {
     run(async {
         let faults = Arc::new(Faults::none());
         let world = eventful().await;
-        compact(&world.compacting(2, &faults), world.deadline_of()).await.unwrap();
+        compact(&world.compacting(2, &faults), world.deadline()).await.unwrap();
         assert!(faults.calls() > 40, "{}", faults.calls());
         for call in 1..=faults.calls() {
             for side in [Side::Before, Side::After] {
                 let world = eventful().await;
                 let truth = world.truth();
                 let fault = Arc::new(Faults::of(Fault::Crash(call, side)));
-                let died = compact(&world.compacting(2, &fault), world.deadline_of()).await;
+                let died = compact(&world.compacting(2, &fault), world.deadline()).await;
                 assert!(died.is_err() && truth.len() == 4, "call {call}: {truth:?}");
                 assert_eq!(world.shown_anew().await, truth, "after call {call}, {side:?}");
                 world.compact(2).await;
@@ -185,7 +185,7 @@ fn meanwhile(work: impl Fn(&Arc<World>) -> BoxFuture<'static, ()>) {
                 Arc::new(Faulty::new(table, Arc::<Meanwhile>::clone(&gate))),
                 Arc::new(Faulty::new(queue, Arc::<Meanwhile>::clone(&gate))),
             );
-            compact(&deps, world.deadline_of()).await.unwrap();
+            compact(&deps, world.deadline()).await.unwrap();
             if gate.work.lock().unwrap().is_some() {
                 assert!(at > 40, "{at}");
                 return;
@@ -274,14 +274,8 @@ fn after_thirty_days_a_view_scans_little_more_than_what_lives() {
 }
 
 /// The bytes of all objects that the view reads.
-async fn scanned(world: &World) -> u64 {
-    use ports::ObjectStoreExt as _;
-    let mut bytes = 0;
-    for prefix in ["curated/", "receipts/", "snapshot/", "pointers/"] {
-        let all = world.lake.list_all(prefix).await.unwrap();
-        bytes += all.iter().map(|meta| meta.size).sum::<u64>();
-    }
-    bytes
+async fn scanned(world: &World) -> usize {
+    world.objects().await.iter().map(|(_, body)| body.len()).sum()
 }
 
 async fn keys(world: &World, prefix: &str) -> Vec<String> {

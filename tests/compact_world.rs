@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use handlers::compact::{self, Pace};
 use handlers::configuration::Configuration;
 use handlers::tables::model_table;
 use handlers::transform::{self, Event, Take, Work};
 use lake::{
-    Attempt, Codec, Commit, CommitKey, Generation, LineContext, LineHeader, Mode, PartRef,
-    PartWriter, RowKey, SliceStart, latest_rows,
+    Attempt, Codec, Commit, CommitKey, Generation, LineContext, LineHeader, Mode, ModelTable,
+    PartRef, PartWriter, RowKey, SliceStart, latest_rows,
 };
 use model::{CursorValue, ModelName, ObjectKey, Timestamp};
-use ports::{Attributes, Clock, Deadline, ObjectStore, QueryEngine, Queue, Table};
+use ports::{Attributes, Clock, Deadline, ObjectStore, ObjectStoreExt, QueryEngine, Queue, Table};
 use proptest::prelude::*;
 use query::Engine;
 use serde_json::Value;
@@ -46,6 +47,10 @@ sources:
     explode: lines[]
     fields: {order_id: ^id, number: \"#\", sku: sku}
 ";
+
+/// The statement that reads the view; every engine takes it.
+pub(crate) const READING: &str = "SELECT order_id || ' ' || CAST(number AS varchar) || ' ' || \
+                                  sku || ' ' || _request_start FROM model_line";
 
 /// A record of one of few keys with so many lines, or its tombstone.
 #[derive(Debug, Clone)]
@@ -84,12 +89,16 @@ pub(crate) fn line_model() -> ModelName {
     "line".parse().unwrap()
 }
 
-fn engine(lake: &Arc<MemoryStore>) -> Engine {
+/// The model as SQL sees it.
+pub(crate) fn line_table() -> ModelTable {
     let text = format!("version: 1{LINE}");
     let document = model::document::Document::parse("line", &text).unwrap();
-    let table = model_table(&line_model(), &normalize::Model::parse(&document).unwrap());
+    model_table(&line_model(), &normalize::Model::parse(&document).unwrap())
+}
+
+fn engine(lake: &Arc<MemoryStore>) -> Engine {
     let engine = Engine::in_memory(Arc::clone(lake) as _, Vec::new()).unwrap();
-    engine.with_models(vec![table]).unwrap()
+    engine.with_models(vec![line_table()]).unwrap()
 }
 
 impl World {
@@ -245,7 +254,8 @@ impl World {
         Arc::new(Configuration::new(store, "config/"))
     }
 
-    fn deadline(&self) -> Deadline {
+    /// The end of an invocation that begins now.
+    pub(crate) fn deadline(&self) -> Deadline {
         Deadline::at(self.clock.now() + Duration::from_mins(10))
     }
 
@@ -283,9 +293,7 @@ impl World {
 
     /// What compact works with, behind faults.
     pub(crate) fn compacting(&self, records: u64, faults: &Arc<Faults>) -> compact::Deps {
-        let lake: Arc<dyn ObjectStore> = Arc::<MemoryStore>::clone(&self.lake);
-        let table: Arc<dyn Table> = Arc::<MemoryTable>::clone(&self.table);
-        let queue: Arc<dyn Queue> = Arc::<MemoryQueue>::clone(&self.queue);
+        let (lake, table, queue) = self.ports();
         self.compacting_over(
             records,
             Arc::new(faults.around(lake)),
@@ -327,14 +335,22 @@ impl World {
         )
     }
 
-    pub(crate) fn deadline_of(&self) -> Deadline {
-        self.deadline()
-    }
-
     /// Compacts without faults.
     pub(crate) async fn compact(&self, records: u64) -> compact::Outcome {
         let deps = self.compacting(records, &Arc::new(Faults::none()));
         compact(&deps, self.deadline()).await.unwrap()
+    }
+
+    /// Every object of the model.
+    pub(crate) async fn objects(&self) -> Vec<(ObjectKey, Bytes)> {
+        let mut all = Vec::new();
+        for prefix in ["curated/", "receipts/", "snapshot/", "pointers/"] {
+            for meta in self.lake.list_all(prefix).await.unwrap() {
+                let body = self.lake.get(&meta.key).await.unwrap().body;
+                all.push((meta.key, body));
+            }
+        }
+        all
     }
 
     /// What an engine of old shows, which has seen the lake before.
@@ -376,9 +392,7 @@ pub(crate) async fn take_in(deps: &transform::Deps, take: Take, deadline: Deadli
 }
 
 async fn read(engine: &Engine) -> Vec<String> {
-    let sql = "SELECT order_id || ' ' || number || ' ' || sku || ' ' || _request_start \
-               FROM model_line";
-    let rows = engine.run(sql, 100_000).await.unwrap().rows;
+    let rows = engine.run(READING, 100_000).await.unwrap().rows;
     let mut rows: Vec<String> =
         rows.into_iter().map(|row| row[0].as_str().unwrap().to_owned()).collect();
     rows.sort();

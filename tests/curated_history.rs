@@ -90,7 +90,7 @@ pub(crate) fn model() -> ModelName {
     "line_item".parse().unwrap()
 }
 
-/// A model with a field of each kind.
+/// A model with a field of each kind, and with identity rules: both of its views are made.
 pub(crate) fn table() -> ModelTable {
     let fields = [
         ("id", Kind::Text),
@@ -104,7 +104,7 @@ pub(crate) fn table() -> ModelTable {
         ("rest", Kind::Json),
     ];
     let fields = fields.map(|(name, kind)| (name.to_owned(), kind));
-    ModelTable::new(&model(), fields, false)
+    ModelTable::new(&model(), fields, true)
 }
 
 /// Two revisions of each of two versions.
@@ -369,6 +369,6 @@ pub(crate) fn reading(spelling: &Spelling) -> String {
         "SELECT _tenant, _stream, _record_key, coalesce(CAST(_place AS varchar), ''), \
          coalesce(_cursor, ''), _request_start, _object, {} FROM {}",
         fields.join(" || '|' || "),
-        table().name
+        table().records_view()
     )
 }

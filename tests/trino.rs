@@ -3,6 +3,8 @@
 //! `cargo xtask trino` starts a Trino and runs this; it is not part of a plain `cargo test`, and
 //! without the server's variables every test here fails and says so.
 
+#[path = "compact_world.rs"]
+mod compact_world;
 #[path = "curated_history.rs"]
 mod curated_history;
 #[path = "history.rs"]
@@ -29,6 +31,9 @@ const TRINO: curated_history::Spelling = curated_history::Spelling {
     day: "CAST(day AS varchar)",
     items: "CAST(cardinality(tags) AS varchar)",
 };
+
+/// The folders of a model's tables.
+const CURATED: [&str; 5] = ["curated", "receipts", "snapshot", "pointers", "things"];
 
 /// Histories of each kind.
 const HISTORIES: usize = 12;
@@ -149,8 +154,7 @@ fn the_view_of_a_model_equals_the_fold() {
     let set_up = SetUp::new();
     let mut runner = set_up.runner("model");
     let table = curated_history::table();
-    let prefixes = ["curated", "receipts", "snapshot", "pointers"];
-    let prefixes = prefixes.map(|root| format!("{root}/{}/", table.model));
+    let prefixes = CURATED.map(|root| format!("{root}/{}/", table.model));
     let mut rows = 0;
     for number in 0..HISTORIES {
         let history = curated_history::histories().new_tree(&mut runner).unwrap().current();
@@ -161,6 +165,50 @@ fn the_view_of_a_model_equals_the_fold() {
         let shown = texts(set_up.trino.run(&name, &curated_history::reading(&TRINO)).unwrap());
         rows += shown.len();
         assert_eq!(shown, lake.shown(), "seed {}, {name}: {history:#?}", set_up.seed);
+        let things = format!("SELECT id, _id, _number, _sources FROM {}", table.name);
+        assert!(set_up.trino.run(&name, &things).unwrap().is_empty());
     }
     assert!(rows > 0, "seed {}: no history of a model shows a row", set_up.seed);
+}
+
+/// Worlds with a snapshot each, some with receipts and curated objects beside it.
+async fn compacted(runner: &mut TestRunner) -> compact_world::World {
+    let mut world = compact_world::World::new().await;
+    let told = compact_world::told();
+    let mut some = || told.new_tree(runner).unwrap().current();
+    world.refresh(&[some(), some()], true).await;
+    for _ in 0..4 {
+        world.run(&some()).await;
+    }
+    world.settle().await;
+    world.compact(2).await;
+    for earlier in 0..2 {
+        world.run(&some()).await;
+        world.run_again(earlier).await;
+    }
+    world.settle().await;
+    world
+}
+
+#[test]
+fn the_view_of_a_compacted_model_equals_the_fold() {
+    let set_up = SetUp::new();
+    let mut runner = set_up.runner("compacted");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let table = compact_world::line_table();
+    let prefixes = CURATED.map(|root| format!("{root}/{}/", table.model));
+    let mut rows = 0;
+    for number in 0..HISTORIES {
+        let world = runtime.block_on(compacted(&mut runner));
+        let name = format!("compacted_{number}");
+        set_up.put(&name, &prefixes, runtime.block_on(world.objects()));
+        set_up.create(&name, |catalog| ddl::trino_model(&table, catalog));
+        let read = set_up.trino.run(&name, compact_world::READING).unwrap();
+        let shown: Vec<String> = texts(read).concat();
+        rows += shown.len();
+        assert_eq!(shown, world.truth(), "seed {}, {name}", set_up.seed);
+        assert_eq!(shown, runtime.block_on(world.shown()), "seed {}, {name}", set_up.seed);
+        assert_eq!(shown, runtime.block_on(world.shown_anew()), "seed {}, {name}", set_up.seed);
+    }
+    assert!(rows > 0, "seed {}: no compacted world shows a row", set_up.seed);
 }
