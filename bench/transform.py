@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PORT = 7718
+PORT = 7717
 TENANT = """connections:
   shop:
     source: rutter
@@ -41,10 +41,9 @@ def run(command, env=None, log=None):
     began = time.monotonic()
     process = subprocess.Popen(command, env={**os.environ, **(env or {})}, stdout=log, stderr=subprocess.STDOUT)
     _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command[0]} failed: {status}")
     cpu = usage.ru_utime + usage.ru_stime
-    return {"wall": time.monotonic() - began, "cpu": cpu, "mib": usage.ru_maxrss / 1024}
+    taken = {"wall": time.monotonic() - began, "cpu": cpu, "mib": usage.ru_maxrss / 1024}
+    return {**taken, "failed": status} if status else taken
 
 
 def landed(data):
@@ -80,7 +79,8 @@ def prepare(work, orders, headwater, sandbox):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(value)
         env = {"HEADWATER_DATA": str(data)}
-        run([headwater, "sync", "bluebird", "--folder", str(config), "--limit", "1h"], env)
+        if run([headwater, "sync", "bluebird", "--folder", str(config), "--limit", "1h"], env).get("failed"):
+            sys.exit("the orders cannot be pulled")
     finally:
         server.kill()
         server.wait()
@@ -137,6 +137,10 @@ def main():
             print(json.dumps({"tool": name, **{key: round(value, 2) for key, value in taken.items()}}), flush=True)
     print(f"\n{'tool':14} {'wall s':>8} {'CPU s':>8} {'MB/s a CPU s':>13} {'rows/CPU s':>11} {'MiB':>7}")
     for name, taken in runs.items():
+        taken = [one for one in taken if "failed" not in one]
+        if not taken:
+            print(f"{name:14} failed, see {options.work / name}.log")
+            continue
         wall, cpu, mib = (statistics.median(one[key] for one in taken) for key in ("wall", "cpu", "mib"))
         print(f"{name:14} {wall:8.1f} {cpu:8.1f} {plain / cpu / 1e6:13.0f} {options.orders / cpu:11,.0f} {mib:7.0f}")
 
