@@ -27,10 +27,20 @@ pub(super) fn fields(d: &mut Decoder<'_>, at: &At<'_>, policy: Option<OnViolatio
             d.fault(&at, "a field's name is a letter and up to 62 of a-z, 0-9 and `_`");
             continue;
         }
+        if PARTITIONS.contains(&key.text.as_str()) {
+            d.fault(
+                &at,
+                "the model's tables have a partition of that name; call the field something else",
+            );
+            continue;
+        }
         fields.extend(field(d, &at, &key.text, policy));
     }
     fields
 }
+
+/// What the tables of models are partitioned by.
+pub(super) const PARTITIONS: &[&str] = &["tenant", "month"];
 
 fn is_name(name: &str) -> bool {
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';

@@ -34,7 +34,10 @@ pub fn schema() -> Schema {
             "fields": {
                 "description": "The columns of its rows, in order.",
                 "type": "object", "minProperties": 1,
-                "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,62}$"},
+                "propertyNames": {
+                    "pattern": "^[a-z][a-z0-9_]{0,62}$",
+                    "not": {"enum": super::field::PARTITIONS},
+                },
                 "additionalProperties": field(&policy)
             },
             "key": names,

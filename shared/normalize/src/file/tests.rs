@@ -8,6 +8,17 @@ fn faults(text: &str) -> String {
 }
 
 #[test]
+fn names_of_partitions_are_no_names_of_fields() {
+    let told = faults(
+        "version: 1\nfields: {id: {type: string, required: true}, month: string}\nidentity: [id]\nsources: {a/b: {fields: {id: id, month: m}}}\n",
+    );
+    assert!(
+        told.contains("fields.month: the model's tables have a partition of that name"),
+        "{told}"
+    );
+}
+
+#[test]
 fn every_fault_of_a_model_is_told_with_its_place() {
     insta::assert_snapshot!(faults(
         r##"version: 0
