@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use model::{Classify, ObjectKey, Retry, RunId, Timestamp, Window};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Sha256Hex;
@@ -87,13 +88,15 @@ pub struct Commit {
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// Not JSON of the known shape.
-    #[error("not a commit object")]
+    #[error("not an object of the shape that is known")]
     Malformed(#[from] serde_json::Error),
     /// Written by another version.
-    #[error("a commit object of format {found}; this version reads format {FORMAT}")]
+    #[error("an object of format {found}; this version reads format {known}")]
     Format {
         /// Its format.
         found: u32,
+        /// The format that is read.
+        known: u32,
     },
 }
 
@@ -106,10 +109,10 @@ impl Classify for CommitError {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct Written<'a, T> {
     format: u32,
     #[serde(flatten)]
-    commit: &'a Commit,
+    value: &'a T,
 }
 
 #[derive(Deserialize)]
@@ -117,21 +120,31 @@ struct Format {
     format: u32,
 }
 
+/// A value's stored form, which names its format: one line of JSON.
+pub(crate) fn to_line<T: Serialize>(format: u32, value: &T) -> Result<Bytes, CommitError> {
+    let mut text = serde_json::to_vec(&Written { format, value })?;
+    text.push(b'\n');
+    Ok(Bytes::from(text))
+}
+
+/// Reads a stored form of this format.
+pub(crate) fn from_line<T: DeserializeOwned>(known: u32, text: &[u8]) -> Result<T, CommitError> {
+    let Format { format: found } = serde_json::from_slice(text)?;
+    if found != known {
+        return Err(CommitError::Format { found, known });
+    }
+    Ok(serde_json::from_slice(text)?)
+}
+
 impl Commit {
     /// The stored form: one line of JSON.
     pub fn to_json(&self) -> Result<Bytes, CommitError> {
-        let mut text = serde_json::to_vec(&Written { format: FORMAT, commit: self })?;
-        text.push(b'\n');
-        Ok(Bytes::from(text))
+        to_line(FORMAT, self)
     }
 
     /// Reads the stored form.
     pub fn from_json(text: &[u8]) -> Result<Self, CommitError> {
-        let Format { format } = serde_json::from_slice(text)?;
-        if format != FORMAT {
-            return Err(CommitError::Format { found: format });
-        }
-        Ok(serde_json::from_slice(text)?)
+        from_line(FORMAT, text)
     }
 }
 

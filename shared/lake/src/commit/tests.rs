@@ -43,7 +43,10 @@ fn the_stored_form_is_pinned() {
 #[test]
 fn other_formats_are_refused() {
     let stored = include_str!("golden/commit.json").replace("\"format\":1", "\"format\":2");
-    assert!(matches!(Commit::from_json(stored.as_bytes()), Err(CommitError::Format { found: 2 })));
+    assert!(matches!(
+        Commit::from_json(stored.as_bytes()),
+        Err(CommitError::Format { found: 2, .. })
+    ));
     assert!(matches!(Commit::from_json(b"{"), Err(CommitError::Malformed(_))));
 }
 

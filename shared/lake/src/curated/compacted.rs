@@ -4,7 +4,7 @@ use bytes::Bytes;
 use model::{ModelName, ObjectKey, TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::commit::CommitError;
+use crate::commit::{CommitError, from_line, to_line};
 use crate::key::KeyFault;
 
 /// Version of the stored form; readers refuse others.
@@ -20,18 +20,6 @@ pub struct Compacted {
     pub files: Vec<ObjectKey>,
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    format: u32,
-    #[serde(flatten)]
-    compacted: &'a Compacted,
-}
-
-#[derive(Deserialize)]
-struct Format {
-    format: u32,
-}
-
 impl Compacted {
     /// The folder of a tenant's lists of a model.
     pub fn prefix(model: &ModelName, tenant: &TenantId) -> String {
@@ -45,17 +33,11 @@ impl Compacted {
 
     /// The stored form: one line of JSON.
     pub fn to_json(&self) -> Result<Bytes, CommitError> {
-        let mut text = serde_json::to_vec(&Written { format: FORMAT, compacted: self })?;
-        text.push(b'\n');
-        Ok(Bytes::from(text))
+        to_line(FORMAT, self)
     }
 
     /// Reads the stored form.
     pub fn from_json(text: &[u8]) -> Result<Self, CommitError> {
-        let Format { format } = serde_json::from_slice(text)?;
-        if format != FORMAT {
-            return Err(CommitError::Format { found: format });
-        }
-        Ok(serde_json::from_slice(text)?)
+        from_line(FORMAT, text)
     }
 }

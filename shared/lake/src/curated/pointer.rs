@@ -5,7 +5,7 @@ use model::{ConnectionId, ModelName, ObjectKey, SourceName, StreamName, TenantId
 use serde::{Deserialize, Serialize};
 
 use super::visible::StreamId;
-use crate::commit::{CommitError, fixed};
+use crate::commit::{CommitError, fixed, from_line, to_line};
 
 /// Version of the stored form; readers refuse others.
 const FORMAT: u32 = 1;
@@ -46,33 +46,15 @@ pub struct Pointer {
     pub at: Timestamp,
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    format: u32,
-    #[serde(flatten)]
-    pointer: &'a Pointer,
-}
-
-#[derive(Deserialize)]
-struct Format {
-    format: u32,
-}
-
 impl Pointer {
     /// The stored form: one line of JSON.
     pub fn to_json(&self) -> Result<Bytes, CommitError> {
-        let mut text = serde_json::to_vec(&Written { format: FORMAT, pointer: self })?;
-        text.push(b'\n');
-        Ok(Bytes::from(text))
+        to_line(FORMAT, self)
     }
 
     /// Reads the stored form.
     pub fn from_json(text: &[u8]) -> Result<Self, CommitError> {
-        let Format { format } = serde_json::from_slice(text)?;
-        if format != FORMAT {
-            return Err(CommitError::Format { found: format });
-        }
-        Ok(serde_json::from_slice(text)?)
+        from_line(FORMAT, text)
     }
 
     /// The snapshot's number.

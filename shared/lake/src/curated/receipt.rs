@@ -5,7 +5,7 @@ use model::{ModelName, ObjectKey, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::key::{CuratedKey, KeyDigest, Layer, Revision};
-use crate::commit::{Commit, CommitError, Generation, Mode, fixed};
+use crate::commit::{Commit, CommitError, Generation, Mode, fixed, from_line, to_line};
 use crate::key::{Attempt, CommitKey, KeyFault};
 
 /// Version of the stored form; readers refuse others.
@@ -128,18 +128,6 @@ pub struct Receipt {
     pub at: Timestamp,
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    format: u32,
-    #[serde(flatten)]
-    receipt: &'a Receipt,
-}
-
-#[derive(Deserialize)]
-struct Format {
-    format: u32,
-}
-
 impl Receipt {
     /// The receipt of a commit whose parts became these.
     pub fn new(
@@ -183,18 +171,12 @@ impl Receipt {
 
     /// The stored form: one line of JSON.
     pub fn to_json(&self) -> Result<Bytes, CommitError> {
-        let mut text = serde_json::to_vec(&Written { format: FORMAT, receipt: self })?;
-        text.push(b'\n');
-        Ok(Bytes::from(text))
+        to_line(FORMAT, self)
     }
 
     /// Reads the stored form.
     pub fn from_json(text: &[u8]) -> Result<Self, CommitError> {
-        let Format { format } = serde_json::from_slice(text)?;
-        if format != FORMAT {
-            return Err(CommitError::Format { found: format });
-        }
-        Ok(serde_json::from_slice(text)?)
+        from_line(FORMAT, text)
     }
 }
 
@@ -262,7 +244,7 @@ mod tests {
     fn other_formats_are_refused() {
         let other = include_str!("golden/receipt.json").replace("\"format\":1", "\"format\":2");
         let refused = Receipt::from_json(other.as_bytes());
-        assert!(matches!(refused, Err(CommitError::Format { found: 2 })));
+        assert!(matches!(refused, Err(CommitError::Format { found: 2, .. })));
     }
 
     #[test]
