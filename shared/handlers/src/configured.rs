@@ -187,7 +187,8 @@ impl Configured {
     ) -> Result<Source, PullError> {
         let grants = self.configuration.grants(&found.tenant).await.map_err(PullError::failed)?;
         let secrets = self.secrets.as_ref();
-        let config = resolve_config(&found.connection, &found.tenant.tenant, &grants, secrets);
+        let config =
+            resolve_config(&found.connection.config, &found.tenant.tenant, &grants, secrets);
         let config = config.await.map_err(PullError::failed)?;
         let limits = &found.settings.limits;
         let http = self.client(found, &config);

@@ -7,6 +7,7 @@ mod absent;
 pub mod commit;
 pub mod curated;
 pub mod ddl;
+pub mod delivery;
 mod digest;
 mod fold;
 pub mod key;

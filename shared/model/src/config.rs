@@ -6,6 +6,7 @@
 mod answer;
 mod customer;
 mod decode;
+mod delivery;
 mod overlay;
 mod settings;
 mod tenant;
@@ -15,6 +16,7 @@ mod webhook;
 pub use answer::AnswerRule;
 pub use customer::CustomerFile;
 pub use decode::{At, Decoder};
+pub use delivery::{DropPlace, FeedUse, PushSource, PushUse, SftpPlace};
 pub use overlay::{Budget, CursorRule, Overlay, PageRule, StreamOverlay, WindowRule};
 pub use settings::{Compression, Limits, Settings};
 pub use tenant::{Connection, SecretUse, StreamConfig, Streams, SyncMode, TenantFile};

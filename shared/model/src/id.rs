@@ -124,6 +124,26 @@ identifier!(
     ModelName, "model name", check_id
 );
 identifier!(
+    /// Partners' files of one place, as a tenant calls them; unique within the tenant.
+    FeedId, "feed id", check_id
+);
+identifier!(
+    /// The name of a file under `feeds/`: how partners' files of one sort look.
+    FeedName, "feed name", check_id
+);
+identifier!(
+    /// Records that a tenant sends to one API; unique within the tenant.
+    PushId, "push id", check_id
+);
+identifier!(
+    /// The name of a file under `destinations/`.
+    DestinationName, "destination name", check_id
+);
+identifier!(
+    /// An operation of a destination, as its file calls it (`ADD_CUST`).
+    OperationName, "operation name", check_name
+);
+identifier!(
     /// The name of a source: its file under `sources/`.
     SourceName, "source name", check_name
 );

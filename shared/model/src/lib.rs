@@ -18,7 +18,8 @@ mod window;
 pub use cron::{Cron, CronError};
 pub use cursor::{CursorError, CursorValue};
 pub use id::{
-    ConnectionId, IdError, ModelName, PlanId, RunId, SecretRef, SourceName, StreamName, TenantId,
+    ConnectionId, DestinationName, FeedId, FeedName, IdError, ModelName, OperationName, PlanId,
+    PushId, RunId, SecretRef, SourceName, StreamName, TenantId,
 };
 pub use jiff::{SignedDuration, Timestamp};
 pub use key::{KeyError, ObjectKey, encode_segment};

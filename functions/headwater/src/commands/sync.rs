@@ -112,7 +112,7 @@ async fn targets(
             continue;
         }
         let streams = streams(places, configuration, found).await?;
-        resolve_config(found, &tenant, &grants, &secrets)
+        resolve_config(&found.config, &tenant, &grants, &secrets)
             .await
             .map_err(|error| Failure::Input(format!("{tenant}/{id}: {error}")))?;
         let target = |stream| Target { tenant: tenant.clone(), connection: id.clone(), stream };

@@ -1,23 +1,22 @@
-//! A connection's configuration with its secrets filled in.
+//! The settings of a connection, feed or push with their secrets filled in.
 
-use model::config::Connection;
 use model::{SecretRef, TenantId};
 use ports::{SecretError, SecretPath, Secrets};
 use serde_json::{Map, Value};
 
 use super::Error;
 
-/// The configuration that a source is built with: every `{"secret": <reference>}` replaced by the
+/// The settings that a source, a drop or a destination is built with: every `{"secret": <reference>}` replaced by the
 /// secret's value.
 ///
 /// All references are resolved before any value is used, and all that cannot be are told together.
 pub async fn resolve_config(
-    connection: &Connection,
+    config: &Map<String, Value>,
     tenant: &TenantId,
     grants: &[SecretRef],
     secrets: &dyn Secrets,
 ) -> Result<Map<String, Value>, Error> {
-    let mut config = Value::Object(connection.config.clone());
+    let mut config = Value::Object(config.clone());
     let mut missing = Vec::new();
     for (pointer, reference) in references(&config) {
         match value(tenant, &reference, grants, secrets).await {

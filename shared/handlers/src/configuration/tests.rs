@@ -105,12 +105,13 @@ async fn a_secret_of_another_is_given_by_grant_alone() {
         folder(&[("tenants/bluebird.yaml", BLUEBIRD), ("tenants/harbor.yaml", HARBOR)]).await;
     let file = configuration.tenant(&tenant("harbor")).await.unwrap();
     let grants = configuration.grants(&file).await.unwrap();
-    let config = resolve_config(shop(&file), &file.tenant, &grants, &secrets()).await.unwrap();
+    let config =
+        resolve_config(&shop(&file).config, &file.tenant, &grants, &secrets()).await.unwrap();
     assert_eq!(config["token"], "t0ken");
 
     put(&store, "tenants/bluebird.yaml", &BLUEBIRD.replace("[harbor]", "[]")).await;
     let grants = configuration.grants(&file).await.unwrap();
-    let refused = resolve_config(shop(&file), &file.tenant, &grants, &secrets()).await;
+    let refused = resolve_config(&shop(&file).config, &file.tenant, &grants, &secrets()).await;
     assert_eq!(
         refused.unwrap_err().to_string(),
         "config.token: secret `bluebird/token` belongs to another tenant and is not granted to `harbor`"
@@ -123,7 +124,8 @@ async fn every_missing_secret_is_told_at_once() {
         "connections: {shop: {source: shop, config: {a: {secret: one}, b: [{c: {secret: two}}]}}}";
     let (_, configuration) = folder(&[("tenants/bluebird.yaml", text)]).await;
     let file = configuration.tenant(&tenant("bluebird")).await.unwrap();
-    let error = resolve_config(shop(&file), &file.tenant, &[], &secrets()).await.unwrap_err();
+    let error =
+        resolve_config(&shop(&file).config, &file.tenant, &[], &secrets()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "config.a: there is no secret `bluebird/one`\nconfig.b.0.c: there is no secret `bluebird/two`"

@@ -1,15 +1,18 @@
 //! `tenants/<tenant>.yaml`: what a tenant has connected.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::decode::{At, Decoder};
-use super::{Every, Schedule};
-use crate::document::{Document, Fault, NodeValue};
-use crate::{ConnectionId, SecretRef, SourceName, StreamName, TenantId};
+use super::delivery::Around;
+use super::{Every, FeedUse, PushUse, Schedule};
+use crate::document::{Document, Fault, Node, NodeKey, NodeValue};
+use crate::{ConnectionId, FeedId, PushId, SecretRef, SourceName, StreamName, TenantId};
 
 /// A tenant: its connections, and the secrets that it lets others use. The file's name is its id.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
@@ -28,7 +31,14 @@ pub struct TenantFile {
     #[serde(default)]
     pub grants: BTreeMap<String, Vec<TenantId>>,
     /// What it has connected.
+    #[serde(default)]
     pub connections: BTreeMap<ConnectionId, Connection>,
+    /// Where its partners' files arrive.
+    #[serde(default)]
+    pub feeds: BTreeMap<FeedId, FeedUse>,
+    /// Which of its records go to which APIs.
+    #[serde(default)]
+    pub pushes: BTreeMap<PushId, PushUse>,
     /// Where its file refers to secrets.
     #[schemars(skip)]
     pub secrets: Vec<SecretUse>,
@@ -37,8 +47,8 @@ pub struct TenantFile {
 /// A place of a tenant file that refers to a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUse {
-    /// The connection it stands in.
-    pub connection: ConnectionId,
+    /// The connection, feed or push that it stands in: `shop`, `feeds.loyalty`, `pushes.crm`.
+    pub of: String,
     /// What it refers to.
     pub reference: SecretRef,
     /// Its place, for messages.
@@ -166,7 +176,7 @@ pub enum SyncMode {
     FullRefresh,
 }
 
-const FIELDS: &[&str] = &["tenant", "name", "timezone", "grants", "connections"];
+const FIELDS: &[&str] = &["tenant", "name", "timezone", "grants", "connections", "feeds", "pushes"];
 const CONNECTION: &[&str] = &["source", "config", "streams", "schedule", "parallel", "paused"];
 const STREAM: &[&str] =
     &["name", "sync_mode", "primary_key", "cursor_field", "schedule", "reconcile"];
@@ -185,13 +195,20 @@ impl TenantFile {
         }
         let timezone = root.field("timezone").and_then(|zone| d.timezone(&zone));
         let mut secrets = Vec::new();
-        let connections = d.required(&root, "connections");
-        let connections = connections.map(|at| d.connections(&at, timezone.as_ref(), &mut secrets));
+        let around = &mut Around { timezone: timezone.as_ref(), secrets: &mut secrets };
+        let others = root.field("feeds").is_some() || root.field("pushes").is_some();
+        let connections =
+            if others { root.field("connections") } else { d.required(&root, "connections") };
+        let connections = connections.map(|at| d.connections(&at, around));
+        let feeds = root.field("feeds").map(|at| d.feeds(&at, around));
+        let pushes = root.field("pushes").map(|at| d.pushes(&at, around));
         let file = Self {
             tenant: tenant.clone(),
             name: root.field("name").and_then(|name| d.text(&name)),
             grants: root.field("grants").map(|grants| d.grants(&grants)).unwrap_or_default(),
             connections: connections.unwrap_or_default(),
+            feeds: feeds.unwrap_or_default(),
+            pushes: pushes.unwrap_or_default(),
             timezone,
             secrets,
         };
@@ -220,28 +237,52 @@ impl Decoder<'_> {
         grants
     }
 
+    /// The entries of a mapping by their ids, each with its place.
+    pub(super) fn named<'n, I: FromStr<Err: Display>>(
+        &mut self,
+        at: &At<'n>,
+        accepted: &str,
+    ) -> Vec<(Option<I>, At<'n>)> {
+        let Some(entries) = at.node.entries() else {
+            self.fault(at, format!("accepted is a mapping of {accepted}"));
+            return Vec::new();
+        };
+        let entry = |(key, node): &'n (NodeKey, Node)| {
+            let at = At { node, path: at.below(&key.text) };
+            (self.kept(&at, key.text.parse()), at)
+        };
+        entries.iter().map(entry).collect()
+    }
+
+    /// Notes the secrets that a part's settings refer to.
+    pub(super) fn noted(&mut self, at: &At<'_>, of: &str, found: &mut Vec<SecretUse>) {
+        if let Some(config) = at.field("config") {
+            self.secrets(&config, of, found);
+        }
+    }
+
     fn connections(
         &mut self,
         at: &At<'_>,
-        timezone: Option<&String>,
-        secrets: &mut Vec<SecretUse>,
+        around: &mut Around<'_>,
     ) -> BTreeMap<ConnectionId, Connection> {
         let mut connections = BTreeMap::new();
-        let Some(entries) = at.node.entries() else {
-            self.fault(at, "accepted is a mapping of connection ids to connections");
-            return connections;
-        };
-        for (key, node) in entries {
-            let at = At { node, path: at.below(&key.text) };
-            let id = self.kept(&at, key.text.parse::<ConnectionId>());
-            let connection = self.connection(&at, timezone);
+        for (id, at) in self.named::<ConnectionId>(at, "connection ids to connections") {
+            let connection = self.connection(&at, around.timezone);
             let (Some(id), Some(connection)) = (id, connection) else { continue };
-            if let Some(config) = at.field("config") {
-                self.secrets(&config, &id, secrets);
-            }
+            self.noted(&at, id.as_str(), around.secrets);
             connections.insert(id, connection);
         }
         connections
+    }
+
+    /// Settings of any shape.
+    pub(super) fn free_form(&mut self, at: &At<'_>) -> Option<Map<String, Value>> {
+        if let Value::Object(map) = at.node.to_json() {
+            return Some(map);
+        }
+        self.fault(at, format!("{} stands here; accepted is a mapping", at.node.kind()));
+        None
     }
 
     fn connection(&mut self, at: &At<'_>, timezone: Option<&String>) -> Option<Connection> {
@@ -249,17 +290,7 @@ impl Decoder<'_> {
             return None;
         }
         let source = self.required(at, "source").and_then(|source| self.parsed(&source));
-        let config = at.field("config").and_then(|config| {
-            let json = config.node.to_json();
-            if let Value::Object(map) = json {
-                return Some(map);
-            }
-            self.fault(
-                &config,
-                format!("{} stands here; accepted is a mapping", config.node.kind()),
-            );
-            None
-        });
+        let config = at.field("config").and_then(|config| self.free_form(&config));
         let streams = at.field("streams").map(|streams| self.streams(&streams, timezone));
         let schedule = at.field("schedule").and_then(|schedule| self.zoned(&schedule, timezone));
         let parallel = at.field("parallel").and_then(|at| self.whole(&at, 1..=16));
@@ -275,7 +306,7 @@ impl Decoder<'_> {
     }
 
     /// A schedule, in the tenant's time zone unless it names its own.
-    fn zoned(&mut self, at: &At<'_>, tenants: Option<&String>) -> Option<Schedule> {
+    pub(super) fn zoned(&mut self, at: &At<'_>, tenants: Option<&String>) -> Option<Schedule> {
         Some(match self.schedule(at)? {
             Schedule::Cron { cron, timezone } => {
                 Schedule::Cron { cron, timezone: timezone.or_else(|| tenants.cloned()) }
@@ -344,24 +375,23 @@ impl Decoder<'_> {
     }
 
     /// Finds the references to secrets below a node.
-    fn secrets(&mut self, at: &At<'_>, connection: &ConnectionId, found: &mut Vec<SecretUse>) {
+    fn secrets(&mut self, at: &At<'_>, of: &str, found: &mut Vec<SecretUse>) {
         match &at.node.value {
             NodeValue::Mapping(entries) => {
                 if let Some(reference) = at.field("secret").filter(|_| entries.len() == 1) {
                     let Some(parsed) = self.parsed(&reference) else { return };
                     let fault = self.place(&reference);
-                    let connection = connection.clone();
-                    found.push(SecretUse { connection, reference: parsed, fault });
+                    found.push(SecretUse { of: of.to_owned(), reference: parsed, fault });
                     return;
                 }
                 for (key, node) in entries {
                     let entry = At { node, path: at.below(&key.text) };
-                    self.secrets(&entry, connection, found);
+                    self.secrets(&entry, of, found);
                 }
             }
             NodeValue::Sequence(_) => {
                 for item in self.list(at) {
-                    self.secrets(&item, connection, found);
+                    self.secrets(&item, of, found);
                 }
             }
             _ => {}

@@ -49,7 +49,7 @@ fn every_stream_that_a_tenant_names_is_there() {
 fn every_secret_that_a_tenant_refers_to_is_some_accounts() {
     for account in accounts() {
         let file = tenant(account.tenant);
-        for used in file.secrets.iter().filter(|u| u.connection.as_str() == account.connection) {
+        for used in file.secrets.iter().filter(|u| u.of == account.connection) {
             let owner = used.reference.tenant().map_or(account.tenant, |owner| owner.as_str());
             let has = |of: &&Account| {
                 of.tenant == owner

@@ -1,0 +1,398 @@
+//! What was sent, and what came of it.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use bytes::Bytes;
+use model::{DestinationName, ObjectKey, OperationName, PushId, TenantId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::key::{BatchKey, DoneKey, Stage};
+use super::name::{BatchDigest, Day, FileDigest, GroupDigest, Moment};
+use crate::commit::{CommitError, fixed, from_line, to_line};
+
+/// Version of the stored forms; readers refuse others.
+const FORMAT: u32 = 1;
+
+/// One record of one file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ItemRef {
+    /// The file.
+    pub file: FileDigest,
+    /// Its line.
+    pub line: u64,
+}
+
+/// What a batch is, whichever round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Tenant.
+    pub tenant: TenantId,
+    /// Push.
+    pub push: PushId,
+    /// Destination.
+    pub destination: DestinationName,
+    /// Operation.
+    pub operation: OperationName,
+    /// Day on which the group's files were accepted.
+    pub day: Day,
+    /// Files that were planned together.
+    pub group: GroupDigest,
+    /// Batch.
+    pub batch: BatchDigest,
+    /// Round.
+    pub round: u32,
+    /// What the API tells repetitions by.
+    pub key: String,
+    /// Method.
+    pub method: String,
+    /// Where to.
+    pub url: String,
+    /// Headers, those with credentials aside.
+    pub headers: Vec<(String, String)>,
+    /// The exact body.
+    pub body: String,
+    /// What it carries, in the order of the body.
+    pub items: Vec<ItemRef>,
+    /// When it was stored.
+    #[serde(with = "fixed")]
+    pub at: Timestamp,
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The API took it.
+    Ok,
+    /// The API had it already.
+    Duplicate,
+    /// The API refused it, or it could not be sent.
+    Failed,
+    /// A newer one of the same entity was sent.
+    Superseded,
+    /// Nobody knows whether the API took it: to be reconciled by a person.
+    Unknown,
+    /// Not final: it goes on in another batch.
+    Again,
+}
+
+impl Verdict {
+    /// Whether nothing more happens to the item.
+    pub fn is_final(self) -> bool {
+        self != Self::Again
+    }
+}
+
+/// What became of one item in one round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemOutcome {
+    /// Which.
+    #[serde(flatten)]
+    pub item: ItemRef,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The API's code for it, or ours in capitals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What was said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What the API calls the entity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// The batch that it goes on in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<BatchDigest>,
+}
+
+/// What came of one round of a batch. It is put once: who comes second adopts it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchOutcome {
+    /// Tenant.
+    pub tenant: TenantId,
+    /// Push.
+    pub push: PushId,
+    /// Destination.
+    pub destination: DestinationName,
+    /// Operation.
+    pub operation: OperationName,
+    /// Day on which the group's files were accepted.
+    pub day: Day,
+    /// Files that were planned together.
+    pub group: GroupDigest,
+    /// Batch.
+    pub batch: BatchDigest,
+    /// Round.
+    pub round: u32,
+    /// Status of the answer; none when there was none, or nothing was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// When the call was sent; none when nothing was.
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Timestamp>,
+    /// When the answer was there, or what stood for it.
+    #[serde(with = "fixed")]
+    pub answered: Timestamp,
+    /// How long it waited for a permit, in milliseconds.
+    #[serde(default)]
+    pub waited_ms: u64,
+    /// Each item that it carried.
+    pub items: Vec<ItemOutcome>,
+}
+
+mod optional {
+    use model::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::commit::fixed;
+
+    #[derive(Serialize, Deserialize)]
+    struct Fixed(#[serde(with = "fixed")] Timestamp);
+
+    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
+    pub(super) fn serialize<S: Serializer>(
+        at: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        at.map(Fixed).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<Fixed>::deserialize(deserializer)?.map(|Fixed(at)| at))
+    }
+}
+
+/// What became of the records of a file, or of a part of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileCounts {
+    /// Rows of the file, those that are no records among them.
+    #[serde(rename = "in")]
+    pub rows: u64,
+    /// The API took them.
+    pub ok: u64,
+    /// Refused, by the API or before.
+    pub failed: u64,
+    /// The API had them already.
+    pub duplicate: u64,
+    /// A newer one of the same entity was sent.
+    pub superseded: u64,
+    /// Nobody knows whether the API took them.
+    #[serde(default)]
+    pub unknown: u64,
+    /// Not decided yet.
+    pub pending: u64,
+}
+
+impl FileCounts {
+    /// Whether nothing was lost: each row ended as one thing, or is yet to.
+    pub fn add_up(&self) -> bool {
+        let Self { rows, ok, failed, duplicate, superseded, unknown, pending } = *self;
+        rows == ok + failed + duplicate + superseded + unknown + pending
+    }
+
+    /// Counts a final verdict of a row that was pending.
+    pub fn settle(&mut self, verdict: Verdict) {
+        let count = match verdict {
+            Verdict::Ok => &mut self.ok,
+            Verdict::Failed => &mut self.failed,
+            Verdict::Duplicate => &mut self.duplicate,
+            Verdict::Superseded => &mut self.superseded,
+            Verdict::Unknown => &mut self.unknown,
+            Verdict::Again => return,
+        };
+        *count += 1;
+        self.pending = self.pending.saturating_sub(1);
+    }
+
+    /// How the file ended.
+    pub fn end(&self) -> FileEnd {
+        let bad = self.failed + self.unknown;
+        if self.pending > 0 {
+            FileEnd::Pending
+        } else if bad == 0 {
+            FileEnd::Success
+        } else if bad == self.rows {
+            FileEnd::Failed
+        } else {
+            FileEnd::Partial
+        }
+    }
+}
+
+impl AddAssign for FileCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.duplicate += other.duplicate;
+        self.superseded += other.superseded;
+        self.unknown += other.unknown;
+        self.pending += other.pending;
+    }
+}
+
+/// How a file ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FileEnd {
+    /// All of its rows are at the API.
+    Success,
+    /// Some are not.
+    Partial,
+    /// None is.
+    Failed,
+    /// Not all are decided.
+    Pending,
+}
+
+/// What became of a whole file at one push.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileOutcome {
+    /// The file.
+    pub file: FileDigest,
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: String,
+    /// Tenant.
+    pub tenant: TenantId,
+    /// Push.
+    pub push: PushId,
+    /// Files that were planned together.
+    pub group: GroupDigest,
+    /// When it was accepted.
+    pub accepted: Moment,
+    /// How it ended.
+    pub outcome: FileEnd,
+    /// What became of its rows.
+    #[serde(flatten)]
+    pub counts: FileCounts,
+    /// Final codes, and how many items ended with each.
+    pub codes: BTreeMap<String, u64>,
+    /// What needs to be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<ObjectKey>,
+    /// When the last of its items was decided.
+    #[serde(with = "fixed")]
+    pub finished: Timestamp,
+}
+
+macro_rules! stored {
+    ($name:ident) => {
+        impl $name {
+            /// The stored form: one line of JSON.
+            pub fn to_json(&self) -> Result<Bytes, CommitError> {
+                to_line(FORMAT, self)
+            }
+
+            /// Reads the stored form.
+            pub fn from_json(text: &[u8]) -> Result<Self, CommitError> {
+                from_line(FORMAT, text)
+            }
+        }
+    };
+}
+
+stored!(Intent);
+stored!(BatchOutcome);
+stored!(FileOutcome);
+
+/// Where what is told of a round of a batch stands.
+macro_rules! batch_key {
+    ($name:ident, $stage:expr) => {
+        impl $name {
+            /// Where it stands.
+            pub fn place(&self) -> BatchKey {
+                BatchKey {
+                    stage: $stage,
+                    tenant: self.tenant.clone(),
+                    day: self.day,
+                    push: self.push.clone(),
+                    group: self.group.clone(),
+                    batch: self.batch.clone(),
+                    round: self.round,
+                }
+            }
+        }
+    };
+}
+
+batch_key!(Intent, Stage::Intents);
+batch_key!(BatchOutcome, Stage::Batches);
+
+impl FileOutcome {
+    /// Where it stands.
+    pub fn place(&self) -> DoneKey {
+        DoneKey {
+            tenant: self.tenant.clone(),
+            day: self.accepted.day(),
+            push: self.push.clone(),
+            file: self.file.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome() -> BatchOutcome {
+        let item = |line| ItemRef { file: FileDigest::of(&["f"]), line };
+        let plain = |line, verdict| ItemOutcome {
+            item: item(line),
+            verdict,
+            code: None,
+            message: None,
+            entity: None,
+            then: None,
+        };
+        BatchOutcome {
+            tenant: "heron".parse().unwrap(),
+            push: "crm".parse().unwrap(),
+            destination: "crm".parse().unwrap(),
+            operation: "ADD_CUST".parse().unwrap(),
+            day: "2026-01-02".parse().unwrap(),
+            group: GroupDigest::of(&["g"]),
+            batch: BatchDigest::of(&["b"]),
+            round: 1,
+            status: Some(200),
+            sent: Some("2026-01-02T03:04:05Z".parse().unwrap()),
+            answered: "2026-01-02T03:04:05.25Z".parse().unwrap(),
+            waited_ms: 12,
+            items: vec![
+                ItemOutcome { entity: Some("c1".to_owned()), ..plain(2, Verdict::Ok) },
+                ItemOutcome {
+                    code: Some("8006".to_owned()),
+                    message: Some("exists".to_owned()),
+                    then: Some(BatchDigest::of(&["c"])),
+                    ..plain(3, Verdict::Again)
+                },
+            ],
+        }
+    }
+
+    #[test]
+    fn the_stored_form_of_an_outcome_is_pinned() {
+        let stored = include_str!("golden/outcome.json");
+        assert_eq!(String::from_utf8(outcome().to_json().unwrap().to_vec()).unwrap(), stored);
+        assert_eq!(BatchOutcome::from_json(stored.as_bytes()).unwrap(), outcome());
+        let unsent = BatchOutcome { sent: None, status: None, ..outcome() };
+        assert_eq!(BatchOutcome::from_json(&unsent.to_json().unwrap()).unwrap(), unsent);
+    }
+
+    #[test]
+    fn counts_add_up_while_items_are_decided() {
+        let mut counts = FileCounts { rows: 3, failed: 1, pending: 2, ..FileCounts::default() };
+        assert!(counts.add_up() && counts.end() == FileEnd::Pending);
+        counts.settle(Verdict::Again);
+        counts.settle(Verdict::Ok);
+        counts.settle(Verdict::Duplicate);
+        assert!(counts.add_up());
+        assert_eq!(counts.end(), FileEnd::Partial);
+        let none = FileCounts { rows: 1, failed: 1, ..FileCounts::default() };
+        assert_eq!((none.end(), FileCounts::default().end()), (FileEnd::Failed, FileEnd::Success));
+    }
+}
