@@ -39,6 +39,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/hosts", post(manners))
         .route("/webhook", post(webhook))
         .route("/requests", get(requests).delete(clear_requests))
+        .nest("/crm", crate::crm::admin_router())
 }
 
 /// What the admin endpoints cannot do.

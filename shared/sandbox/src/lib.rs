@@ -1,5 +1,5 @@
-//! Providers that behave like the real ones: Rutter, Metrc, Stashstock, and three inventories of
-//! hosts.
+//! Providers that behave like the real ones: Rutter, Metrc, Stashstock, three inventories of hosts,
+//! and a CRM to push to.
 //!
 //! One seeded [`World`] lies behind all of them and outlives the process, so that a pipeline can
 //! be run, stopped and run again against it. The admin endpoints under `/__admin/` give the truth
@@ -9,6 +9,7 @@
 
 mod account;
 mod admin;
+mod crm;
 mod dice;
 mod fault;
 mod generate;
@@ -31,6 +32,7 @@ mod tests;
 pub use account::{
     Account, Credentials, Facility, Organisation, Stamps, Stream, UnknownName, Weight, accounts,
 };
+pub use crm::{CrmAccount, crm_accounts};
 pub use fault::{Fault, Switch};
 pub use server::{Running, serve};
 pub use world::{Change, Seed, Size, World, WorldError};

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{RwLock, oneshot};
 
 use crate::account::Stream;
+use crate::crm::{self, Crm};
 use crate::fault::Faults;
 use crate::hosts::Manners;
 use crate::journal::{Journal, observe};
@@ -33,6 +34,7 @@ pub(crate) struct Sandbox {
     pub(crate) latency: AtomicU64,
     pub(crate) personality: std::sync::RwLock<Personality>,
     pub(crate) manners: std::sync::RwLock<Manners>,
+    pub(crate) crm: Crm,
     /// Held shared by reads of rows, alone by changes.
     pub(crate) gate: RwLock<()>,
 }
@@ -68,7 +70,8 @@ impl Sandbox {
     }
 }
 
-fn router(world: World) -> Router {
+fn router(world: World) -> io::Result<Router> {
+    let crm = Crm::open(world.folder()).map_err(io::Error::other)?;
     let shared: Shared = Arc::new(Sandbox {
         world,
         journal: Journal::default(),
@@ -77,16 +80,19 @@ fn router(world: World) -> Router {
         latency: AtomicU64::new(0),
         personality: std::sync::RwLock::default(),
         manners: std::sync::RwLock::default(),
+        crm,
         gate: RwLock::new(()),
     });
-    Router::new()
+    let router = Router::new()
         .nest("/rutter", rutter::router())
         .nest("/metrc", metrc::router())
         .nest("/stashstock", stashstock::router())
         .nest("/hosts", hosts::router())
+        .nest("/crm", crm::router())
         .nest("/__admin", admin::router())
         .layer(from_fn_with_state(Arc::clone(&shared), observe))
-        .with_state(shared)
+        .with_state(shared);
+    Ok(router)
 }
 
 /// Serves a world until the future is dropped.
@@ -95,7 +101,7 @@ pub async fn serve(listener: TcpListener, world: World) -> io::Result<()> {
         // A socket that cannot be set stays usable.
         _ = stream.set_nodelay(true);
     });
-    axum::serve(listener, router(world)).await
+    axum::serve(listener, router(world)?).await
 }
 
 /// A sandbox on a thread of its own. Dropping it stops it.

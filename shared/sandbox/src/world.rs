@@ -5,7 +5,7 @@ mod populous;
 mod rows;
 mod seeding;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -111,6 +111,7 @@ impl Classify for WorldError {
 /// The world.
 #[derive(Debug)]
 pub struct World {
+    folder: PathBuf,
     connection: Mutex<Connection>,
     clock: Arc<dyn Clock>,
     seed: u64,
@@ -152,6 +153,7 @@ impl World {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         let now = Tick::of(clock.now());
         let mut world = Self {
+            folder: folder.to_owned(),
             connection: Mutex::new(connection),
             clock,
             seed: seed.0,
@@ -198,6 +200,11 @@ impl World {
     /// The present.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Where it lies; neighbours keep their files there too.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
