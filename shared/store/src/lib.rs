@@ -20,6 +20,7 @@ mod key;
 mod notice;
 mod plan;
 mod publish;
+pub mod push;
 mod receipt;
 mod repository;
 mod resume;

@@ -13,6 +13,7 @@ mod clusters;
 mod grants;
 mod holds;
 mod notices;
+mod pushes;
 mod work;
 
 pub(crate) struct World {

@@ -1,0 +1,104 @@
+//! Where the rows of a push lie.
+
+use std::fmt;
+
+use model::{ModelName, PushId, TenantId};
+use ports::Key;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Partitions that the entities of a push are spread over.
+const SHARDS: u8 = 64;
+
+/// One push of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PushKey {
+    /// Tenant.
+    pub tenant: TenantId,
+    /// Push.
+    pub push: PushId,
+}
+
+impl fmt::Display for PushKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.tenant, self.push)
+    }
+}
+
+impl PushKey {
+    pub(super) fn partition(&self) -> String {
+        format!("push#{}#{}", self.tenant, self.push)
+    }
+
+    fn row(&self, sort: String) -> Key {
+        Key { partition: self.partition(), sort }
+    }
+
+    pub(super) fn head(&self) -> Key {
+        self.row("head".to_owned())
+    }
+
+    pub(super) fn circuit(&self) -> Key {
+        self.row("circuit".to_owned())
+    }
+
+    pub(super) fn wake(&self) -> Key {
+        self.row("wake".to_owned())
+    }
+
+    pub(super) fn group(&self, order: &str) -> Key {
+        self.row(format!("group#{order}"))
+    }
+
+    pub(super) fn closed(&self, order: &str) -> Key {
+        self.row(format!("closed#{order}"))
+    }
+
+    pub(super) fn open(&self, order: &str) -> Key {
+        self.row(format!("open#{order}"))
+    }
+
+    pub(super) fn done_partition(&self, group: &str) -> String {
+        format!("pushed#{}#{}#{group}", self.tenant, self.push)
+    }
+
+    pub(super) fn done(&self, group: &str, batch: &str) -> Key {
+        Key { partition: self.done_partition(group), sort: batch.to_owned() }
+    }
+
+    pub(super) fn intake(&self, model: &ModelName) -> Key {
+        self.row(format!("intake#{model}"))
+    }
+
+    pub(super) fn entity(&self, model: &ModelName, entity: &str) -> Key {
+        let digest = Sha256::digest(entity.as_bytes());
+        let shard = digest.first().copied().unwrap_or_default() % SHARDS;
+        let name = digest.iter().take(16).fold(0_u128, |all, byte| all << 8 | u128::from(*byte));
+        Key {
+            partition: format!("entity#{}#{}#{shard:02}", self.tenant, self.push),
+            sort: format!("{model}#{name:032x}"),
+        }
+    }
+}
+
+/// The order of a batch that goes on with items of another: the first takes the place of that one,
+/// the others come right behind it, all of them before whatever came behind it.
+pub fn child_order(parent: &str, number: usize) -> String {
+    if number == 0 { parent.to_owned() } else { format!("{parent}-{number:03}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_stand_between_their_parent_and_whatever_comes_next() {
+        let parent = "20260102T030405.678Z.00.ab.00000007";
+        let next = "20260102T030405.678Z.00.ab.00000008";
+        let second = child_order(parent, 1);
+        let grandchild = child_order(&second, 2);
+        assert_eq!(child_order(parent, 0), parent);
+        assert!(parent < second.as_str() && second < grandchild && grandchild.as_str() < next);
+        assert!(grandchild < child_order(parent, 2));
+    }
+}
