@@ -15,5 +15,6 @@ pub use accepted::{
 pub use key::{ArchiveKey, BatchKey, DoneKey, FactKey, FailedKey, FileKey, Folder, PartKey, Stage};
 pub use name::{BatchDigest, Day, FileDigest, GroupDigest, Moment, Origin};
 pub use outcome::{
-    BatchOutcome, FileCounts, FileEnd, FileOutcome, Intent, ItemOutcome, ItemRef, Verdict,
+    BatchOutcome, FileCounts, FileEnd, FileOutcome, Intent, ItemOutcome, ItemRef, NextBatch,
+    Verdict,
 };

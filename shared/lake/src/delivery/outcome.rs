@@ -106,6 +106,27 @@ pub struct ItemOutcome {
     pub then: Option<BatchDigest>,
 }
 
+/// A batch that goes on with items of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextBatch {
+    /// The batch.
+    pub batch: BatchDigest,
+    /// Its operation.
+    pub operation: OperationName,
+    /// It is not sent before this instant.
+    #[serde(with = "fixed")]
+    pub not_before: Timestamp,
+    /// Tries of its items that failed.
+    #[serde(default)]
+    pub tries: u32,
+    /// How often its items went on with another operation.
+    #[serde(default)]
+    pub reroutes: u32,
+    /// How often its items were put off.
+    #[serde(default)]
+    pub defers: u32,
+}
+
 /// What came of one round of a batch. It is put once: who comes second adopts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchOutcome {
@@ -139,6 +160,9 @@ pub struct BatchOutcome {
     pub waited_ms: u64,
     /// Each item that it carried.
     pub items: Vec<ItemOutcome>,
+    /// The batches that go on with those that are not final, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<NextBatch>,
 }
 
 mod optional {
@@ -371,6 +395,14 @@ mod tests {
                     ..plain(3, Verdict::Again)
                 },
             ],
+            next: vec![NextBatch {
+                batch: BatchDigest::of(&["c"]),
+                operation: "UPD_CUST".parse().unwrap(),
+                not_before: "2026-01-02T03:04:06Z".parse().unwrap(),
+                tries: 0,
+                reroutes: 1,
+                defers: 0,
+            }],
         }
     }
 
