@@ -83,6 +83,8 @@ const CONFINED: &[(&str, &[&str])] = &[
         ],
     ),
     ("rand", &["host", "testkit", "sandbox"]),
+    ("russh", &["sandbox", "sftp"]),
+    ("russh-sftp", &["sandbox", "sftp"]),
     ("openssl-sys", &[]),
     ("native-tls", &[]),
     ("chrono", &[]),

@@ -22,6 +22,7 @@ mod notices;
 mod params;
 mod rutter;
 mod server;
+mod sftp;
 mod stashstock;
 mod tick;
 mod world;
@@ -35,4 +36,5 @@ pub use account::{
 pub use crm::{CrmAccount, crm_accounts};
 pub use fault::{Fault, Switch};
 pub use server::{Running, serve};
+pub use sftp::{Access, SftpServer, Sshd};
 pub use world::{Change, Seed, Size, World, WorldError};

@@ -5,6 +5,7 @@ mod hosts;
 mod metrc;
 mod pipeline;
 mod rutter;
+mod sftp;
 mod stashstock;
 mod trouble;
 mod world;
