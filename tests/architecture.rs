@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("request", &["model", "ports"]),
     ("store", &["model", "ports"]),
     ("connector", &["model", "ports", "request"]),
+    ("destination", &["model", "ports", "request"]),
     ("lake", &["model", "ports"]),
     ("normalize", &["model"]),
     ("handlers", &["connector", "lake", "model", "normalize", "ports", "request", "store"]),

@@ -19,7 +19,7 @@ pub(crate) use body::form_text;
 pub use encode::{quote, quote_plus};
 pub use options::Options;
 use options::Provider;
-pub use url::{join, origin, without_query};
+pub use url::{join, origin, with_params, without_query};
 pub(crate) use url::{parameters, url_path};
 
 /// An `HttpRequester`: where to, how, with which credentials, and what answers mean.
@@ -120,7 +120,7 @@ impl Requester {
         };
         let mut request = Request {
             method: self.method,
-            url: url::with_params(&url, &options.params)?,
+            url: with_params(&url, &options.params)?,
             headers,
             body,
             timeout: caller.timeout,

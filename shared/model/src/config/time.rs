@@ -116,7 +116,7 @@ pub(super) fn optional_span_schema(g: &mut schemars::SchemaGenerator) -> schemar
 
 impl Decoder<'_> {
     /// A span of time within bounds.
-    pub(super) fn span(&mut self, at: &At<'_>, low: Duration, high: Duration) -> Option<Duration> {
+    pub fn span(&mut self, at: &At<'_>, low: Duration, high: Duration) -> Option<Duration> {
         let text = self.text(at)?;
         let span = self.kept(at, parse_duration(&text))?;
         if span < low || span > high {

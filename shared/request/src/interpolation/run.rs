@@ -44,6 +44,16 @@ impl<'r> Run<'r> {
         Ok(out)
     }
 
+    /// The value of an expression that stands alone.
+    pub(super) fn value(mut self, expression: &Expr) -> Result<Value, Halt> {
+        let value = self.eval(expression)?;
+        self.weigh(&value, MAX_NESTING)?;
+        match value {
+            Value::Method(_) => self.text(&value).map(Value::from),
+            value => Ok(value),
+        }
+    }
+
     /// Pays for work.
     pub(super) fn burn(&mut self, steps: usize) -> Result<(), Halt> {
         let steps = u64::try_from(steps).unwrap_or(u64::MAX);

@@ -125,6 +125,25 @@ impl Template {
         self.eval_or(context, types, Fallback::None)
     }
 
+    /// The value of its only expression as it is, or the text that it renders: a text of digits
+    /// stays a text. Something undefined is [`Value::Undefined`].
+    pub fn value(&self, context: &Context<'_>) -> Result<Value, EvalError> {
+        self.check_names(context)?;
+        let statements = match &self.0.body {
+            Body::Plain(text, _) => return Ok(Value::Str(Arc::clone(text))),
+            Body::Compiled(statements) => statements,
+        };
+        let run = Run::new(context, &self.0.parameters);
+        let value = match statements.as_slice() {
+            [Statement::Print(only)] => run.value(only),
+            _ => run.render(statements).map(Value::from),
+        };
+        match value {
+            Err(Halt::Undefined) => Ok(Value::Undefined),
+            value => value.map_err(|halt| halt.of(self.source())),
+        }
+    }
+
     pub(super) fn eval_or(
         &self,
         context: &Context<'_>,

@@ -144,7 +144,7 @@ pub fn without_query(url: &str) -> String {
 }
 
 /// The URL with its parameters, those left out that its own query already holds.
-pub(super) fn with_params(url: &str, params: &Dict) -> Result<String, Error> {
+pub fn with_params(url: &str, params: &Dict) -> Result<String, Error> {
     let parts = split(url.trim());
     let present = query_pairs(parts.query);
     let mut added = Dict::default();
