@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("destination", &["model", "ports", "request"]),
     ("lake", &["model", "ports"]),
     ("normalize", &["model"]),
+    ("files", &["model", "ports"]),
     ("handlers", &["connector", "lake", "model", "normalize", "ports", "request", "store"]),
     ("host", &["model", "ports"]),
     ("http", &["host", "model", "ports"]),

@@ -84,6 +84,7 @@ fn scheduler() -> Box<dyn Scheduler> {
 
 mod objects_in_s3 {
     testkit::object_store_contract!(super::store());
+    testkit::uploads_contract!(super::store());
 }
 
 mod items_in_dynamodb {

@@ -1,5 +1,7 @@
 //! Objects in a bucket.
 
+mod uploads;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -62,10 +64,7 @@ impl S3Store {
         let get = self.aws.s3().get_object().bucket(&self.bucket).key(key.as_str());
         let found = get.set_range(range).send().await;
         let found = found.map_err(|error| failed(error, key.as_str()))?;
-        let unavailable = |error: aws_sdk_s3::primitives::ByteStreamError| {
-            ObjectError::Unavailable { key: key.to_string(), source: error.into() }
-        };
-        let body = found.body.collect().await.map_err(unavailable)?.into_bytes();
+        let body = self.collected(key, found.body).await?;
         let whole = found.content_range.as_deref().and_then(|range| range.rsplit('/').next());
         let size = whole.and_then(|size| size.parse().ok()).unwrap_or(body.len() as u64);
         let meta = Meta {
@@ -76,6 +75,13 @@ impl S3Store {
             attributes: attributes(found.content_type, found.content_encoding, found.metadata),
         };
         Ok(Object { meta, body })
+    }
+
+    async fn collected(&self, key: &ObjectKey, body: ByteStream) -> Result<Bytes, ObjectError> {
+        let unavailable = |error: aws_sdk_s3::primitives::ByteStreamError| {
+            ObjectError::Unavailable { key: key.to_string(), source: error.into() }
+        };
+        Ok(body.collect().await.map_err(unavailable)?.into_bytes())
     }
 
     async fn page(
@@ -122,6 +128,21 @@ impl ObjectStore for S3Store {
 
     async fn tail(&self, key: &ObjectKey, bytes: usize) -> Result<Object, ObjectError> {
         self.read(key, Some(format!("bytes=-{bytes}"))).await
+    }
+
+    async fn range(&self, key: &ObjectKey, from: u64, len: usize) -> Result<Bytes, ObjectError> {
+        if len == 0 {
+            return Ok(Bytes::new());
+        }
+        let last = from.saturating_add(len as u64 - 1);
+        let get = self.aws.s3().get_object().bucket(&self.bucket).key(key.as_str());
+        match get.range(format!("bytes={from}-{last}")).send().await {
+            Ok(found) => Ok(self.collected(key, found.body).await?),
+            Err(error) if error.raw_response().is_some_and(|r| r.status().as_u16() == 416) => {
+                Ok(Bytes::new())
+            }
+            Err(error) => Err(failed(error, key.as_str())),
+        }
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Meta, ObjectError> {
@@ -206,7 +227,9 @@ where
     let failure = failure(error);
     if let Ok(key) = at.parse::<ObjectKey>() {
         match (failure.status, failure.code.as_str()) {
-            (404, "NoSuchKey" | "NotFound" | "") => return ObjectError::NotFound { key },
+            (404, "NoSuchKey" | "NoSuchUpload" | "NotFound" | "") => {
+                return ObjectError::NotFound { key };
+            }
             (412, _) => return ObjectError::Exists { key },
             _ => {}
         }

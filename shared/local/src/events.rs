@@ -7,7 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::ObjectKey;
-use ports::{Attributes, Clock, ETag, Listing, Message, Meta, Object, ObjectError, ObjectStore};
+use ports::{
+    Attributes, Clock, ETag, Listing, Message, Meta, Object, ObjectError, ObjectStore, PartTag,
+    UploadId, Uploads,
+};
 use rusqlite::{Connection, Transaction, params};
 
 use crate::database::{Database, DatabaseError, nanoseconds};
@@ -55,7 +58,7 @@ impl Notification {
 /// into the folder by hand are not noticed.
 #[derive(Debug, Clone)]
 pub struct EventStore {
-    objects: Arc<dyn ObjectStore>,
+    objects: Arc<dyn Uploads>,
     database: Database,
     clock: Arc<dyn Clock>,
     bucket: Arc<str>,
@@ -74,7 +77,7 @@ impl EventStore {
     /// Enables notifications on a store that is a bucket of this name. Those that are new get S3's
     /// test event; what a killed process left unsettled is settled.
     pub async fn open(
-        objects: Arc<dyn ObjectStore>,
+        objects: Arc<dyn Uploads>,
         database: &Database,
         clock: Arc<dyn Clock>,
         bucket: &str,
@@ -195,13 +198,13 @@ impl EventStore {
     async fn told(
         &self,
         note: Option<Note>,
-        size: usize,
+        size: u64,
         written: Result<ETag, ObjectError>,
     ) -> Result<ETag, ObjectError> {
         match (note, written) {
             (Some(note), Ok(etag)) => {
                 let key = note.key.clone();
-                let (size, modified) = (size as u64, self.clock.now());
+                let modified = self.clock.now();
                 let attributes = Attributes::default();
                 let meta = Meta { key, size, etag: etag.clone(), modified, attributes };
                 self.settle(note, true, Some(meta)).await?;
@@ -209,7 +212,11 @@ impl EventStore {
             }
             (
                 Some(note),
-                Err(error @ (ObjectError::Exists { .. } | ObjectError::Refused { .. })),
+                Err(
+                    error @ (ObjectError::Exists { .. }
+                    | ObjectError::NotFound { .. }
+                    | ObjectError::Refused { .. }),
+                ),
             ) => {
                 self.settle(note, false, None).await?;
                 Err(error)
@@ -237,7 +244,7 @@ impl ObjectStore for EventStore {
         attributes: &Attributes,
     ) -> Result<ETag, ObjectError> {
         let note = self.note(Happening::Created, key).await?;
-        let size = body.len();
+        let size = body.len() as u64;
         let written = self.objects.put_new(key, body, attributes).await;
         self.told(note, size, written).await
     }
@@ -249,13 +256,21 @@ impl ObjectStore for EventStore {
         attributes: &Attributes,
     ) -> Result<ETag, ObjectError> {
         let note = self.note(Happening::Created, key).await?;
-        let size = body.len();
+        let size = body.len() as u64;
         let written = self.objects.put(key, body, attributes).await;
         self.told(note, size, written).await
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Object, ObjectError> {
         self.objects.get(key).await
+    }
+
+    async fn tail(&self, key: &ObjectKey, bytes: usize) -> Result<Object, ObjectError> {
+        self.objects.tail(key, bytes).await
+    }
+
+    async fn range(&self, key: &ObjectKey, from: u64, len: usize) -> Result<Bytes, ObjectError> {
+        self.objects.range(key, from, len).await
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Meta, ObjectError> {
@@ -278,6 +293,39 @@ impl ObjectStore for EventStore {
             Some(note) => self.settle(note, true, None).await,
             None => Ok(()),
         }
+    }
+}
+
+#[async_trait]
+impl Uploads for EventStore {
+    async fn begin(&self, key: &ObjectKey, beside: &Attributes) -> Result<UploadId, ObjectError> {
+        self.objects.begin(key, beside).await
+    }
+
+    async fn upload(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: Bytes,
+    ) -> Result<PartTag, ObjectError> {
+        self.objects.upload(key, upload, number, body).await
+    }
+
+    async fn complete(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        parts: &[PartTag],
+    ) -> Result<ETag, ObjectError> {
+        let note = self.note(Happening::Created, key).await?;
+        let size = parts.iter().map(|part| part.size).sum();
+        let written = self.objects.complete(key, upload, parts).await;
+        self.told(note, size, written).await
+    }
+
+    async fn abort(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), ObjectError> {
+        self.objects.abort(key, upload).await
     }
 }
 

@@ -3,10 +3,11 @@
 mod attributes;
 mod list;
 mod path;
+mod uploads;
 mod write;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -166,6 +167,18 @@ impl ObjectStore for FileStore {
             Ok(Object { meta, body: body.into() })
         };
         self.run(key, get).await
+    }
+
+    async fn range(&self, key: &ObjectKey, from: u64, len: usize) -> Result<Bytes, ObjectError> {
+        let range = move |root: &Root, key: &ObjectKey| {
+            let (mut file, meta) = root.open(key)?;
+            let left = meta.size.saturating_sub(from).min(len as u64);
+            let mut body = Vec::with_capacity(usize::try_from(left).unwrap_or_default());
+            file.seek(SeekFrom::Start(from))?;
+            file.take(left).read_to_end(&mut body)?;
+            Ok(body.into())
+        };
+        self.run(key, range).await
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Meta, ObjectError> {

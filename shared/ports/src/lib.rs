@@ -7,6 +7,7 @@
 //! This is *not* a cloud abstraction: it holds exactly what Headwater's handlers call.
 
 mod clock;
+mod file_drop;
 mod http;
 mod limits;
 mod metrics;
@@ -16,12 +17,14 @@ mod queue;
 mod scheduler;
 mod secrets;
 mod table;
+mod uploads;
 
 pub use clock::{Clock, Deadline, Ids};
+pub use file_drop::{Credential, DropError, Drops, Entry, FileDrop, Known, Login};
 pub use http::{Http, HttpError, Method, Request, Response};
 pub use limits::{
-    carried_reason, check_attributes, check_key, check_message, check_query, check_schedule,
-    check_writes,
+    carried_reason, check_attributes, check_key, check_message, check_part, check_parts,
+    check_query, check_schedule, check_writes,
 };
 pub use metrics::{Dimension, Metrics};
 pub use object_store::{
@@ -39,3 +42,4 @@ pub use table::{
     Direction, Expect, Item, Key, MAX_ITEM_BYTES, MAX_TRANSACTION_ITEMS, Page, Query, SortRange,
     Table, TableError, Version, Write, WriteId,
 };
+pub use uploads::{MAX_PARTS, MIN_PART_BYTES, PartTag, UploadId, Uploads};

@@ -7,6 +7,7 @@ use crate::object_store::{Attributes, ObjectError};
 use crate::queue::{Message, QueueError};
 use crate::scheduler::{Cadence, Schedule, SchedulerError};
 use crate::table::{Key, MAX_ITEM_BYTES, MAX_TRANSACTION_ITEMS, Query, TableError, Write, WriteId};
+use crate::uploads::{MAX_PARTS, MIN_PART_BYTES, PartTag};
 
 /// Bytes an item holds besides its key and body: attribute names, version, expiry.
 const ITEM_OVERHEAD: usize = 128;
@@ -144,6 +145,34 @@ pub fn check_attributes(
         if name.is_empty() || !name.bytes().all(fits) || !value.bytes().all(visible) {
             return refuse(format!("metadata `{name}`: lower-case names and visible ASCII only"));
         }
+    }
+    Ok(())
+}
+
+/// Whether an upload of the object at `key` takes a part of this number.
+pub fn check_part(key: &model::ObjectKey, number: u32) -> Result<(), ObjectError> {
+    if (1..=MAX_PARTS).contains(&number) {
+        return Ok(());
+    }
+    let source = Box::new(Because(format!("part {number}, 1 to {MAX_PARTS} are allowed")));
+    Err(ObjectError::Refused { key: key.to_string(), source })
+}
+
+/// Whether an upload can be completed with these parts.
+pub fn check_parts(key: &model::ObjectKey, parts: &[PartTag]) -> Result<(), ObjectError> {
+    let refuse = |reason: String| {
+        let source = Box::new(Because(reason));
+        Err(ObjectError::Refused { key: key.to_string(), source })
+    };
+    let Some((_, before)) = parts.split_last() else {
+        return refuse("an upload of no parts".to_owned());
+    };
+    if let Some(small) = before.iter().find(|part| part.size < MIN_PART_BYTES) {
+        let PartTag { number, size, .. } = small;
+        return refuse(format!("part {number} of {size} bytes, {MIN_PART_BYTES} are the least"));
+    }
+    if !parts.is_sorted_by(|a, b| a.number < b.number) {
+        return refuse("the parts' numbers do not rise".to_owned());
     }
     Ok(())
 }

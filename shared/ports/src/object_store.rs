@@ -141,6 +141,14 @@ pub trait ObjectStore: Debug + Send + Sync + 'static {
         Ok(object)
     }
 
+    /// Reads bytes from `from` on, as many as asked for unless the object ends; none at or behind
+    /// its end. Adapters that cannot read a part read the whole.
+    async fn range(&self, key: &ObjectKey, from: u64, len: usize) -> Result<Bytes, ObjectError> {
+        let body = self.get(key).await?.body;
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(body.len());
+        Ok(body.slice(from..from.saturating_add(len).min(body.len())))
+    }
+
     /// Reads what is known of an object.
     async fn head(&self, key: &ObjectKey) -> Result<Meta, ObjectError>;
 

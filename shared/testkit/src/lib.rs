@@ -1,8 +1,9 @@
 //! Contract suites, fakes, fault decorators, the simulated world.
 //!
 //! What a port promises is written once, as clauses: `object_store_contract!`,
-//! `table_contract!`, `queue_contract!`, `secrets_contract!` and `scheduler_contract!` make one
-//! test of each, and every adapter calls them. The `Memory…` adapters pass them too, so a unit
+//! `uploads_contract!`, `file_drop_contract!`, `table_contract!`, `queue_contract!`,
+//! `secrets_contract!` and `scheduler_contract!` make one test of each, and every adapter calls
+//! them. The `Memory…` adapters pass them too, so a unit
 //! test may stand on them as on the real thing.
 //!
 //! ```
@@ -20,6 +21,7 @@
 
 mod clock;
 mod faulty;
+pub mod file_drop;
 mod kept;
 mod memory;
 pub mod object_store;
@@ -28,12 +30,14 @@ pub mod scheduler;
 pub mod secrets;
 pub mod sim;
 pub mod table;
+pub mod uploads;
 
 pub use clock::{ManualClock, SeededIds};
 pub use faulty::{Call, Fault, Faults, Faulty, Gate, Passage, Side};
 pub use kept::Kept;
 pub use memory::{
-    MemoryMetrics, MemoryQueue, MemoryScheduler, MemorySecrets, MemoryStore, MemoryTable,
+    MemoryDrop, MemoryDrops, MemoryMetrics, MemoryQueue, MemoryScheduler, MemorySecrets,
+    MemoryStore, MemoryTable,
 };
 pub use queue::QueuePair;
 

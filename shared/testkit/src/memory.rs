@@ -1,5 +1,6 @@
 //! Adapters that live in memory and pass the contracts: the fakes of unit tests and worlds.
 
+mod file_drop;
 mod metrics;
 mod object_store;
 mod queue;
@@ -7,6 +8,7 @@ mod scheduler;
 mod secrets;
 mod table;
 
+pub use file_drop::{MemoryDrop, MemoryDrops};
 pub use metrics::MemoryMetrics;
 pub use object_store::MemoryStore;
 pub use queue::MemoryQueue;

@@ -31,6 +31,7 @@ macro_rules! object_store_contract {
             an_empty_object_is_an_object
             a_megabyte_comes_back_whole
             tail_gives_the_last_bytes_and_the_size_of_all
+            range_gives_the_bytes_that_are_there
             metadata_beyond_two_kilobytes_is_refused
             delete_removes_and_frees_the_key
             delete_of_nothing_succeeds
@@ -210,6 +211,26 @@ pub async fn tail_gives_the_last_bytes_and_the_size_of_all(store: &dyn ObjectSto
         assert_eq!((tail.body, tail.meta.size), (Bytes::from(expected), 10));
     }
     let missing = store.tail(&key("b"), 3).await.unwrap_err();
+    assert!(matches!(missing, ObjectError::NotFound { .. }), "{missing}");
+}
+
+/// A range is what the object has of it; nothing at or behind its end.
+pub async fn range_gives_the_bytes_that_are_there(store: &dyn ObjectStore) {
+    write(store, "a", "0123456789").await;
+    write(store, "empty", "").await;
+    let ranges = [
+        (0, 10, "0123456789"),
+        (3, 4, "3456"),
+        (8, 99, "89"),
+        (10, 5, ""),
+        (99, 5, ""),
+        (4, 0, ""),
+    ];
+    for (from, len, expected) in ranges {
+        assert_eq!(store.range(&key("a"), from, len).await.unwrap(), expected, "{from} {len}");
+    }
+    assert_eq!(store.range(&key("empty"), 0, 5).await.unwrap(), "");
+    let missing = store.range(&key("b"), 0, 3).await.unwrap_err();
     assert!(matches!(missing, ObjectError::NotFound { .. }), "{missing}");
 }
 

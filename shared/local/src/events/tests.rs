@@ -14,7 +14,7 @@ fn about(happening: Happening, prefix: &str, suffix: &str) -> Notification {
     Notification { id, queue, happening, prefix: prefix.to_owned(), suffix: suffix.to_owned() }
 }
 
-async fn scratch(objects: Arc<dyn ObjectStore>) -> (EventStore, SqliteQueue, TempDir) {
+async fn scratch(objects: Arc<dyn Uploads>) -> (EventStore, SqliteQueue, TempDir) {
     let (database, folder) = scratch_database();
     let (clock, _) = system();
     let notifications = vec![
@@ -52,6 +52,10 @@ mod contract {
     use super::*;
 
     testkit::object_store_contract!({
+        let (store, _, folder) = scratch(Arc::new(MemoryStore::default())).await;
+        testkit::Kept::new(store, folder)
+    });
+    testkit::uploads_contract!({
         let (store, _, folder) = scratch(Arc::new(MemoryStore::default())).await;
         testkit::Kept::new(store, folder)
     });
@@ -107,7 +111,7 @@ async fn later_events_of_a_key_have_larger_sequencers() {
 #[tokio::test]
 async fn a_write_that_happened_is_told_even_when_its_writer_died() {
     for (side, expected) in [(Side::Before, 0), (Side::After, 1)] {
-        let objects: Arc<dyn ObjectStore> = Arc::new(MemoryStore::default());
+        let objects: Arc<dyn Uploads> = Arc::new(MemoryStore::default());
         let faults = Arc::new(Faults::of(Fault::Once(1, side)));
         let (store, queue, _folder) = scratch(Arc::new(faults.around(objects))).await;
         let at = key("commits/a.json");
@@ -122,7 +126,7 @@ async fn a_write_that_happened_is_told_even_when_its_writer_died() {
 
 #[tokio::test]
 async fn enabling_again_sends_no_second_test_event() {
-    let objects: Arc<dyn ObjectStore> = Arc::new(MemoryStore::default());
+    let objects: Arc<dyn Uploads> = Arc::new(MemoryStore::default());
     let (store, queue, _folder) = scratch(Arc::clone(&objects)).await;
     let (clock, _) = system();
     let same = store.notifications.to_vec();

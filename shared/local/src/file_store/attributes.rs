@@ -18,6 +18,20 @@ struct Stored {
     metadata: BTreeMap<String, String>,
 }
 
+/// Attributes as text.
+pub(super) fn encode(beside: &Attributes) -> Result<Vec<u8>, Fault> {
+    let Attributes { content_type, content_encoding, metadata } = beside.clone();
+    let stored = Stored { content_type, content_encoding, metadata };
+    Ok(serde_json::to_vec(&stored).map_err(io::Error::from)?)
+}
+
+/// Attributes of a text.
+pub(super) fn decode(text: &[u8]) -> Result<Attributes, Fault> {
+    let stored: Stored = serde_json::from_slice(text).map_err(io::Error::from)?;
+    let Stored { content_type, content_encoding, metadata } = stored;
+    Ok(Attributes { content_type, content_encoding, metadata })
+}
+
 impl Root {
     fn beside(&self, mark: &ETag) -> PathBuf {
         self.folder.join(ATTRIBUTES).join(&mark.0)
@@ -32,9 +46,7 @@ impl Root {
             }
             Err(error) => return Err(error.into()),
         };
-        let stored: Stored = serde_json::from_slice(&text).map_err(io::Error::from)?;
-        let Stored { content_type, content_encoding, metadata } = stored;
-        Ok(Attributes { content_type, content_encoding, metadata })
+        decode(&text)
     }
 
     /// Keeps attributes under a mark that no reader knows yet.
@@ -42,9 +54,7 @@ impl Root {
         if *beside == Attributes::default() {
             return self.drop_attributes(mark);
         }
-        let Attributes { content_type, content_encoding, metadata } = beside.clone();
-        let stored = Stored { content_type, content_encoding, metadata };
-        let text = serde_json::to_vec(&stored).map_err(io::Error::from)?;
+        let text = encode(beside)?;
         fs::create_dir_all(self.folder.join(ATTRIBUTES))?;
         let mut file = fs::File::create(self.beside(mark))?;
         file.write_all(&text)?;

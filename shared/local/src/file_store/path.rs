@@ -18,9 +18,12 @@ pub(super) const TEMPORARY: &str = ".temporary";
 /// Folder of attributes, below the root.
 pub(super) const ATTRIBUTES: &str = ".attributes";
 
+/// Folder of uploads that are not complete, below the root.
+pub(super) const UPLOADS: &str = ".uploads";
+
 /// Whether the first name of a key is the store's own.
 pub(super) fn is_reserved(name: &str) -> bool {
-    name == TEMPORARY || name == ATTRIBUTES
+    name == TEMPORARY || name == ATTRIBUTES || name == UPLOADS
 }
 
 impl Root {

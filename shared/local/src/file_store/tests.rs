@@ -27,6 +27,10 @@ mod contract {
         let (store, folder) = scratch();
         testkit::Kept::new(store, folder)
     });
+    testkit::uploads_contract!({
+        let (store, folder) = scratch();
+        testkit::Kept::new(store, folder)
+    });
 }
 
 #[tokio::test]

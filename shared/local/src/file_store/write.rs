@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use model::ObjectKey;
 use ports::{Attributes, ETag};
 
-use super::path::TEMPORARY;
+use super::path::{TEMPORARY, UPLOADS};
+use super::uploads::GIVEN_UP;
 use super::{Fault, Root, mark};
 
 /// Age at which a half-written file has no writer any more.
@@ -31,7 +32,8 @@ impl Root {
         if fs::symlink_metadata(&target).is_ok_and(|found| !found.is_dir()) {
             return Err(Fault::Taken);
         }
-        let (draft, mark) = self.draft(body, self.clock.now(), attributes)?;
+        let write = |file: &mut File| file.write_all(body);
+        let (draft, mark) = self.draft(write, self.clock.now(), attributes)?;
         let placed = self.place(&target, || fs::hard_link(&draft, &target));
         fs::remove_file(&draft)?;
         if let Err(fault) = placed {
@@ -48,10 +50,20 @@ impl Root {
         body: &[u8],
         attributes: &Attributes,
     ) -> Result<ETag, Fault> {
+        self.replace(key, |file| file.write_all(body), attributes)
+    }
+
+    /// Renames what is written into place, over what stands there.
+    pub(super) fn replace(
+        &self,
+        key: &ObjectKey,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+        attributes: &Attributes,
+    ) -> Result<ETag, Fault> {
         let target = self.path(key)?;
         let before = fs::metadata(&target).ok().filter(fs::Metadata::is_file);
         let earliest = before.as_ref().map_or(Timestamp::MIN, just_after);
-        let (draft, made) = self.draft(body, self.clock.now().max(earliest), attributes)?;
+        let (draft, made) = self.draft(write, self.clock.now().max(earliest), attributes)?;
         if let Err(fault) = self.place(&target, || fs::rename(&draft, &target)) {
             fs::remove_file(&draft)?;
             self.drop_attributes(&made)?;
@@ -83,7 +95,12 @@ impl Root {
 
     /// Removes what writers left half done when they were killed.
     pub(super) fn remove_leftovers(&self) -> io::Result<()> {
-        let drafts = match fs::read_dir(self.folder.join(TEMPORARY)) {
+        self.remove_aged(TEMPORARY, LEFT_OVER)?;
+        self.remove_aged(UPLOADS, GIVEN_UP)
+    }
+
+    fn remove_aged(&self, folder: &str, age: Duration) -> io::Result<()> {
+        let drafts = match fs::read_dir(self.folder.join(folder)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             drafts => drafts?,
         };
@@ -91,8 +108,10 @@ impl Root {
         for draft in drafts {
             let draft = draft?;
             let Ok(made) = draft.metadata().and_then(|found| found.modified()) else { continue };
-            if now.duration_since(made).is_ok_and(|age| age > LEFT_OVER) {
-                match fs::remove_file(draft.path()) {
+            if now.duration_since(made).is_ok_and(|found| found > age) {
+                let is_folder = draft.file_type()?.is_dir();
+                let remove = if is_folder { fs::remove_dir_all } else { fs::remove_file };
+                match remove(draft.path()) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
                 }
@@ -104,7 +123,7 @@ impl Root {
     /// Writes a synced file aside, dated, with its attributes under its mark.
     fn draft(
         &self,
-        body: &[u8],
+        write: impl FnOnce(&mut File) -> io::Result<()>,
         at: Timestamp,
         attributes: &Attributes,
     ) -> Result<(PathBuf, ETag), Fault> {
@@ -117,7 +136,10 @@ impl Root {
             }
             file => file?,
         };
-        file.write_all(body)?;
+        if let Err(error) = write(&mut file) {
+            fs::remove_file(&draft)?;
+            return Err(error.into());
+        }
         file.set_modified(at.into())?;
         file.sync_all()?;
         let mark = mark(&file.metadata()?);

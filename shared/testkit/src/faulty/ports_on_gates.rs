@@ -8,9 +8,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use model::{ObjectKey, Secret};
 use ports::{
-    Attributes, ETag, Http, HttpError, Item, Key, Listing, Message, Meta, Object, ObjectError,
-    ObjectStore, Page, Query, Queue, QueueError, Received, Request, Response, Schedule, Scheduler,
-    SchedulerError, SecretError, SecretPath, Secrets, Table, TableError, Version, Write, WriteId,
+    Attributes, DropError, ETag, Entry, FileDrop, Http, HttpError, Item, Key, Known, Listing,
+    Message, Meta, Object, ObjectError, ObjectStore, Page, PartTag, Query, Queue, QueueError,
+    Received, Request, Response, Schedule, Scheduler, SchedulerError, SecretError, SecretPath,
+    Secrets, Table, TableError, UploadId, Uploads, Version, Write, WriteId,
 };
 
 use super::{Call, Faulty, Passage, injected};
@@ -25,7 +26,7 @@ const OBJECTS: [fn() -> ObjectError; 2] = [
 ];
 
 #[async_trait]
-impl ObjectStore for Faulty<dyn ObjectStore> {
+impl<P: ObjectStore + ?Sized> ObjectStore for Faulty<P> {
     async fn put_new(
         &self,
         key: &ObjectKey,
@@ -56,6 +57,13 @@ impl ObjectStore for Faulty<dyn ObjectStore> {
         self.through(call, Box::pin(async move { inner.get(&key).await }), OBJECTS).await
     }
 
+    async fn range(&self, key: &ObjectKey, from: u64, len: usize) -> Result<Bytes, ObjectError> {
+        let call = call("ObjectStore::range", false, key);
+        let (inner, key) = (Arc::clone(&self.inner), key.clone());
+        let range = Box::pin(async move { inner.range(&key, from, len).await });
+        self.through(call, range, OBJECTS).await
+    }
+
     async fn head(&self, key: &ObjectKey) -> Result<Meta, ObjectError> {
         let call = call("ObjectStore::head", false, key);
         let (inner, key) = (Arc::clone(&self.inner), key.clone());
@@ -79,6 +87,49 @@ impl ObjectStore for Faulty<dyn ObjectStore> {
         let call = call("ObjectStore::delete", true, key);
         let (inner, key) = (Arc::clone(&self.inner), key.clone());
         self.through(call, Box::pin(async move { inner.delete(&key).await }), OBJECTS).await
+    }
+}
+
+#[async_trait]
+impl<P: Uploads + ?Sized> Uploads for Faulty<P> {
+    async fn begin(&self, key: &ObjectKey, beside: &Attributes) -> Result<UploadId, ObjectError> {
+        let call = call("Uploads::begin", true, key);
+        let (inner, key, beside) = (Arc::clone(&self.inner), key.clone(), beside.clone());
+        let begin = Box::pin(async move { inner.begin(&key, &beside).await });
+        self.through(call, begin, OBJECTS).await
+    }
+
+    async fn upload(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: Bytes,
+    ) -> Result<PartTag, ObjectError> {
+        let call = call("Uploads::upload", true, key);
+        let (inner, key, upload) = (Arc::clone(&self.inner), key.clone(), upload.clone());
+        let part = Box::pin(async move { inner.upload(&key, &upload, number, body).await });
+        self.through(call, part, OBJECTS).await
+    }
+
+    async fn complete(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        parts: &[PartTag],
+    ) -> Result<ETag, ObjectError> {
+        let call = call("Uploads::complete", true, key);
+        let (inner, key, upload) = (Arc::clone(&self.inner), key.clone(), upload.clone());
+        let parts = parts.to_vec();
+        let complete = Box::pin(async move { inner.complete(&key, &upload, &parts).await });
+        self.through(call, complete, OBJECTS).await
+    }
+
+    async fn abort(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), ObjectError> {
+        let call = call("Uploads::abort", true, key);
+        let (inner, key, upload) = (Arc::clone(&self.inner), key.clone(), upload.clone());
+        let abort = Box::pin(async move { inner.abort(&key, &upload).await });
+        self.through(call, abort, OBJECTS).await
     }
 }
 
@@ -112,6 +163,53 @@ impl Table for Faulty<dyn Table> {
         let call = call("Table::add", true, key);
         let (inner, key) = (Arc::clone(&self.inner), key.clone());
         self.through(call, Box::pin(async move { inner.add(&key, amount).await }), TABLES).await
+    }
+}
+
+fn no_drop() -> DropError {
+    DropError::Unavailable { reason: "injected".to_owned() }
+}
+
+const DROPS: [fn() -> DropError; 2] = [no_drop, no_drop];
+
+#[async_trait]
+impl FileDrop for Faulty<dyn FileDrop> {
+    async fn list(&self, limit: usize) -> Result<Vec<Entry>, DropError> {
+        let call = call("FileDrop::list", false, &limit);
+        let inner = Arc::clone(&self.inner);
+        self.through(call, Box::pin(async move { inner.list(limit).await }), DROPS).await
+    }
+
+    async fn stat(&self, path: &str) -> Result<Known, DropError> {
+        let call = call("FileDrop::stat", false, path);
+        let (inner, path) = (Arc::clone(&self.inner), path.to_owned());
+        self.through(call, Box::pin(async move { inner.stat(&path).await }), DROPS).await
+    }
+
+    async fn read(&self, path: &str, offset: u64, len: usize) -> Result<Bytes, DropError> {
+        let call = call("FileDrop::read", false, path);
+        let (inner, path) = (Arc::clone(&self.inner), path.to_owned());
+        let read = Box::pin(async move { inner.read(&path, offset, len).await });
+        self.through(call, read, DROPS).await
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<(), DropError> {
+        let call = call("FileDrop::rename", true, from);
+        let (inner, from, to) = (Arc::clone(&self.inner), from.to_owned(), to.to_owned());
+        let rename = Box::pin(async move { inner.rename(&from, &to).await });
+        self.through(call, rename, DROPS).await
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), DropError> {
+        let call = call("FileDrop::remove", true, path);
+        let (inner, path) = (Arc::clone(&self.inner), path.to_owned());
+        self.through(call, Box::pin(async move { inner.remove(&path).await }), DROPS).await
+    }
+
+    async fn put(&self, path: &str, body: Bytes) -> Result<(), DropError> {
+        let call = call("FileDrop::put", true, path);
+        let (inner, path) = (Arc::clone(&self.inner), path.to_owned());
+        self.through(call, Box::pin(async move { inner.put(&path, body).await }), DROPS).await
     }
 }
 
@@ -268,6 +366,10 @@ mod tests {
 
         crate::object_store_contract!({
             let store: Arc<dyn ObjectStore> = Arc::new(MemoryStore::default());
+            Box::new(Arc::new(Faults::none()).around(store))
+        });
+        crate::uploads_contract!({
+            let store: Arc<dyn Uploads> = Arc::new(MemoryStore::default());
             Box::new(Arc::new(Faults::none()).around(store))
         });
     }

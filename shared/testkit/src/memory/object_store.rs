@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::ObjectKey;
 use ports::{
-    Attributes, Clock, ETag, Listing, Meta, Object, ObjectError, ObjectStore, check_attributes,
+    Attributes, Clock, ETag, Listing, Meta, Object, ObjectError, ObjectStore, PartTag, UploadId,
+    Uploads, check_attributes, check_part, check_parts,
 };
 
 use crate::clock::{ManualClock, locked};
@@ -23,7 +24,23 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Shelf {
     objects: BTreeMap<ObjectKey, Object>,
+    uploads: BTreeMap<String, Upload>,
     writes: u64,
+}
+
+/// An upload that has begun.
+#[derive(Debug)]
+struct Upload {
+    key: ObjectKey,
+    beside: Attributes,
+    parts: BTreeMap<u32, (ETag, Bytes)>,
+}
+
+impl Shelf {
+    fn upload(&mut self, key: &ObjectKey, id: &UploadId) -> Result<&mut Upload, ObjectError> {
+        let found = self.uploads.get_mut(&id.0).filter(|upload| upload.key == *key);
+        found.ok_or_else(|| ObjectError::NotFound { key: key.clone() })
+    }
 }
 
 impl MemoryStore {
@@ -114,7 +131,61 @@ impl ObjectStore for MemoryStore {
     }
 }
 
+#[async_trait]
+impl Uploads for MemoryStore {
+    async fn begin(&self, key: &ObjectKey, beside: &Attributes) -> Result<UploadId, ObjectError> {
+        check_attributes(key, beside)?;
+        let mut kept = locked(&self.kept);
+        kept.writes += 1;
+        let id = format!("upload-{}", kept.writes);
+        let (key, beside) = (key.clone(), beside.clone());
+        kept.uploads.insert(id.clone(), Upload { key, beside, parts: BTreeMap::new() });
+        Ok(UploadId(id))
+    }
+
+    async fn upload(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: Bytes,
+    ) -> Result<PartTag, ObjectError> {
+        check_part(key, number)?;
+        let mut kept = locked(&self.kept);
+        kept.writes += 1;
+        let (tag, size) = (ETag(format!("{:x}", kept.writes)), body.len() as u64);
+        kept.upload(key, upload)?.parts.insert(number, (tag.clone(), body));
+        Ok(PartTag { number, tag, size })
+    }
+
+    async fn complete(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        parts: &[PartTag],
+    ) -> Result<ETag, ObjectError> {
+        let mut kept = locked(&self.kept);
+        let begun = kept.upload(key, upload)?;
+        check_parts(key, parts)?;
+        let mut body = Vec::new();
+        for part in parts {
+            let found = begun.parts.get(&part.number).filter(|(tag, _)| *tag == part.tag);
+            let (_, bytes) = found.ok_or_else(|| ObjectError::NotFound { key: key.clone() })?;
+            body.extend_from_slice(bytes);
+        }
+        let beside = begun.beside.clone();
+        kept.uploads.remove(&upload.0);
+        Ok(self.write(&mut kept, key, body.into(), &beside))
+    }
+
+    async fn abort(&self, _: &ObjectKey, upload: &UploadId) -> Result<(), ObjectError> {
+        locked(&self.kept).uploads.remove(&upload.0);
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     crate::object_store_contract!(Box::new(super::MemoryStore::default()));
+    crate::uploads_contract!(Box::new(super::MemoryStore::default()));
 }
