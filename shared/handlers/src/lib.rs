@@ -12,6 +12,7 @@ pub mod identity;
 pub mod job;
 pub mod pull;
 pub mod quarantine;
+pub mod report;
 pub mod schedule;
 pub mod tables;
 pub mod transform;
