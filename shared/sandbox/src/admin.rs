@@ -40,6 +40,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/webhook", post(webhook))
         .route("/requests", get(requests).delete(clear_requests))
         .nest("/crm", crate::crm::admin_router())
+        .nest("/partner", crate::partner::router())
 }
 
 /// What the admin endpoints cannot do.

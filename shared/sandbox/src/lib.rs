@@ -20,6 +20,7 @@ mod limiter;
 mod metrc;
 mod notices;
 mod params;
+pub mod partner;
 mod rutter;
 mod server;
 mod sftp;

@@ -3,6 +3,7 @@
 mod crm;
 mod hosts;
 mod metrc;
+mod partner;
 mod pipeline;
 mod rutter;
 mod sftp;

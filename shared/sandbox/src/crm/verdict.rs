@@ -78,8 +78,25 @@ struct Transaction {
     external_id: Option<String>,
     bill_number: Option<String>,
     billing_date: Option<String>,
-    amount: Option<serde_json::Number>,
+    amount: Option<Amount>,
     source: Option<String>,
+}
+
+/// A number, or a text that is one: rows of a file know no numbers.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Amount {
+    Number(f64),
+    Text(String),
+}
+
+impl Amount {
+    fn is_number(&self) -> bool {
+        match self {
+            Self::Number(number) => number.is_finite(),
+            Self::Text(text) => text.parse::<f64>().is_ok_and(f64::is_finite),
+        }
+    }
 }
 
 type Judged = Result<Verdict, rusqlite::Error>;
@@ -189,8 +206,9 @@ fn add_transaction(page: &Page<'_>, item: Item<'_>) -> Judged {
     else {
         return Ok(incomplete);
     };
-    if trx.billing_date.is_none() || trx.amount.is_none() {
-        return Ok(incomplete);
+    let (Some(_), Some(amount)) = (trx.billing_date, trx.amount) else { return Ok(incomplete) };
+    if !amount.is_number() {
+        return Ok(INVALID);
     }
     if trx.source.is_some_and(|source| !SOURCES.contains(&source.as_str())) {
         return Ok(INVALID);

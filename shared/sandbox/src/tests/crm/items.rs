@@ -93,6 +93,18 @@ fn transactions_have_the_documented_codes() {
 }
 
 #[test]
+fn an_amount_may_be_a_text_that_is_a_number() {
+    let crm = Crm::new();
+    crm.add(&[customer("c1")]);
+    let with = |id: &str, amount: &str| {
+        let mut transaction = transaction(id, "c1");
+        transaction["amount"] = amount.into();
+        transaction
+    };
+    assert_eq!(statuses(&crm.buy(&[with("t1", "12.50"), with("t2", "12,50")])), [200, 3217]);
+}
+
+#[test]
 fn amounts_keep_the_digits_that_were_sent() {
     let crm = Crm::new();
     crm.add(&[customer("c1")]);
