@@ -16,6 +16,8 @@ use serde_json::Value;
 
 pub(crate) use admin::router;
 use maker::Maker;
+#[cfg(test)]
+pub(crate) use pack::sha256;
 
 /// Opens what is encrypted for the tenant: an armored PGP secret key without a passphrase.
 pub const SECRET_KEY: &str = include_str!("partner/keys/heron-secret.asc");

@@ -52,19 +52,25 @@ struct Transcoded<R> {
     /// How much of `raw` is decoded, and how much of it there is.
     place: (usize, usize),
     ended: bool,
+    /// Whether the decoder has given its last: it takes no more then, not even nothing.
+    finished: bool,
 }
 
 impl<R: Read> Transcoded<R> {
     fn new(encoding: &'static Encoding, reader: R) -> Self {
         let decoder = encoding.new_decoder_without_bom_handling();
         let raw = vec![0; 32 * 1024];
-        Self { reader, decoder, name: encoding.name(), raw, place: (0, 0), ended: false }
+        let (place, name) = ((0, 0), encoding.name());
+        Self { reader, decoder, name, raw, place, ended: false, finished: false }
     }
 }
 
 impl<R: Read> Read for Transcoded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            if self.finished {
+                return Ok(0);
+            }
             let (from, until) = self.place;
             if from == until && !self.ended {
                 let read = self.reader.read(&mut self.raw)?;
@@ -80,9 +86,26 @@ impl<R: Read> Read for Transcoded<R> {
                 let message = format!("it is not text of the encoding {}", self.name);
                 return Err(through(Refusal::new(Code::Charset, message)));
             }
-            if written > 0 || self.ended && result == DecoderResult::InputEmpty {
+            self.finished = self.ended && result == DecoderResult::InputEmpty;
+            if written > 0 || self.finished {
                 return Ok(written);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_may_be_read_again() {
+        let bytes: Vec<u8> = "\u{feff}é\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let feed = Format::default();
+        let (mut reader, head) = text(&feed, Cursor::new(bytes)).unwrap();
+        let mut whole = String::new();
+        reader.read_to_string(&mut whole).unwrap();
+        assert_eq!((whole.as_str(), head.as_slice()), ("é\n", "é\n".as_bytes()));
+        assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
     }
 }

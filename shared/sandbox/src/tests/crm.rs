@@ -13,14 +13,14 @@ use super::{Answer, Place, send};
 const HERON: &str = "heron-crm-key-a41f";
 
 /// A caller of the CRM with a token.
-struct Crm {
+pub(super) struct Crm {
     place: Place,
     token: String,
     keys: AtomicU32,
 }
 
 impl Crm {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let place = Place::tiny();
         let token = token(&place);
         Self { place, token, keys: AtomicU32::new(0) }
@@ -39,7 +39,7 @@ impl Crm {
     }
 
     /// A batch under a key of its own.
-    fn fresh(&self, operation: &str, body: &str) -> Answer {
+    pub(super) fn fresh(&self, operation: &str, body: &str) -> Answer {
         let key = format!("key-{}", self.keys.fetch_add(1, Ordering::SeqCst));
         self.post(operation, &key, body)
     }
@@ -71,7 +71,7 @@ impl Crm {
         self.tell("/faults", switch);
     }
 
-    fn held(&self, kind: &str) -> Vec<Value> {
+    pub(super) fn held(&self, kind: &str) -> Vec<Value> {
         let answer = self.admin("GET", &format!("/heron/{kind}"));
         answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -108,7 +108,7 @@ fn transaction(id: &str, customer: &str) -> Value {
 }
 
 /// References are `drop.csv#<position>`.
-fn batch(key: &str, contents: &[Value]) -> String {
+pub(super) fn batch(key: &str, contents: &[Value]) -> String {
     let item =
         |(at, content): (usize, &Value)| json!({ "ref": format!("drop.csv#{at}"), key: content });
     let items: Vec<Value> = contents.iter().enumerate().map(item).collect();

@@ -1,5 +1,7 @@
 //! Deliveries of partners, before anybody reads them.
 
+mod reading;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 
