@@ -22,3 +22,4 @@ mod resolver;
 
 pub use client::Client;
 pub use policy::Policy;
+pub use resolver::Unresolved;

@@ -51,6 +51,14 @@ impl Policy {
         }
     }
 
+    /// Judges the port of a host: one that is listed with ports has no others.
+    pub(crate) fn judge_port(&self, name: &str, port: u16) -> Result<(), Forbidden> {
+        if self.names(name) && !matches_host(&self.local, name, Some(port)) {
+            return Err(Forbidden("the host is listed with another port".to_owned()));
+        }
+        Ok(())
+    }
+
     /// Judges an address that a host's name stands for.
     pub(crate) fn judge_address(&self, name: &str, ip: IpAddr) -> Result<(), Forbidden> {
         match reach(ip) {

@@ -60,6 +60,34 @@ impl Guarded {
     }
 }
 
+/// Why a host cannot be connected to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unresolved {
+    /// The policy forbids it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Its name has no address, or nobody can tell.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+impl Policy {
+    /// The addresses of a host that may be connected to on that port, by protocols other than
+    /// HTTP. The connection has to be made to one of these, not to the name.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Unresolved> {
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let forbidden = |Forbidden(reason)| Unresolved::Forbidden(reason);
+        self.judge_port(&name, port).map_err(forbidden)?;
+        let guarded = Guarded { policy: self.clone(), names: Arc::new(System) };
+        let found =
+            guarded.addresses(name).await.map_err(|error| match verdict(error.as_ref()) {
+                Some(Forbidden(reason)) => Unresolved::Forbidden(reason.clone()),
+                None => Unresolved::Unknown(error.to_string()),
+            })?;
+        Ok(found.into_iter().map(|at| SocketAddr::new(at.ip(), port)).collect())
+    }
+}
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Resolve for Guarded {

@@ -37,5 +37,5 @@ pub use account::{
 pub use crm::{CrmAccount, crm_accounts};
 pub use fault::{Fault, Switch};
 pub use server::{Running, serve};
-pub use sftp::{Access, SftpServer, Sshd};
+pub use sftp::{Access, LoginKey, SftpServer, Sshd};
 pub use world::{Change, Seed, Size, World, WorldError};

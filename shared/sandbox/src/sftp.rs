@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
 use russh::server::{Config, Server as _};
 use tokio::net::TcpListener;
@@ -105,6 +106,25 @@ async fn serve(
     tokio::select! {
         done = door.run_on_socket(Arc::new(config), &listener) => done,
         _ = stopped => Ok(()),
+    }
+}
+
+/// A key pair with which a client logs in.
+#[derive(Debug, Clone)]
+pub struct LoginKey {
+    /// The private key, as OpenSSH writes it.
+    pub private: String,
+    /// The public key, as a line of `authorized_keys`.
+    pub public: String,
+}
+
+impl LoginKey {
+    /// A new one.
+    pub fn fresh() -> io::Result<Self> {
+        let key = new_key()?;
+        let private = key.to_openssh(LineEnding::LF).map_err(io::Error::other)?.to_string();
+        let public = key.public_key().to_openssh().map_err(io::Error::other)?;
+        Ok(Self { private, public })
     }
 }
 
