@@ -39,6 +39,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/hosts", post(manners))
         .route("/webhook", post(webhook))
         .route("/requests", get(requests).delete(clear_requests))
+        .nest("/apis", crate::apis::admin_router())
         .nest("/crm", crate::crm::admin_router())
         .nest("/partner", crate::partner::router())
 }

@@ -9,6 +9,7 @@
 
 mod account;
 mod admin;
+mod apis;
 mod crm;
 mod dice;
 mod fault;

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{RwLock, oneshot};
 
 use crate::account::Stream;
+use crate::apis::{self, Apis};
 use crate::crm::{self, Crm};
 use crate::fault::Faults;
 use crate::hosts::Manners;
@@ -35,6 +36,7 @@ pub(crate) struct Sandbox {
     pub(crate) personality: std::sync::RwLock<Personality>,
     pub(crate) manners: std::sync::RwLock<Manners>,
     pub(crate) crm: Crm,
+    pub(crate) apis: Apis,
     /// Held shared by reads of rows, alone by changes.
     pub(crate) gate: RwLock<()>,
 }
@@ -81,6 +83,7 @@ fn router(world: World) -> io::Result<Router> {
         personality: std::sync::RwLock::default(),
         manners: std::sync::RwLock::default(),
         crm,
+        apis: Apis::default(),
         gate: RwLock::new(()),
     });
     let router = Router::new()
@@ -89,6 +92,7 @@ fn router(world: World) -> io::Result<Router> {
         .nest("/stashstock", stashstock::router())
         .nest("/hosts", hosts::router())
         .nest("/crm", crm::router())
+        .merge(apis::router())
         .nest("/__admin", admin::router())
         .layer(from_fn_with_state(Arc::clone(&shared), observe))
         .with_state(shared);

@@ -1,5 +1,6 @@
 //! The sandbox over real HTTP.
 
+mod apis;
 mod crm;
 mod hosts;
 mod metrc;

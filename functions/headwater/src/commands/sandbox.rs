@@ -32,7 +32,8 @@ pub(crate) async fn run(
     let running = running.map_err(|error| Failure::of("the sandbox cannot be started", error))?;
     console.emit(&json!({"event": "started", "url": running.url()}))?;
     console.say(format!(
-        "{} serves /rutter, /metrc, /stashstock, /hosts, /crm; stop with ctrl-c",
+        "{} serves /rutter, /metrc, /stashstock, /hosts, /crm, /hubspot, /braze, \
+         /klaviyo; stop with ctrl-c",
         running.url()
     ))?;
     Ok(tokio::signal::ctrl_c().await?)
