@@ -18,7 +18,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lake", &["model", "ports"]),
     ("normalize", &["model"]),
     ("files", &["model", "ports"]),
-    ("handlers", &["connector", "lake", "model", "normalize", "ports", "request", "store"]),
+    (
+        "handlers",
+        &["connector", "destination", "lake", "model", "normalize", "ports", "request", "store"],
+    ),
     ("host", &["model", "ports"]),
     ("http", &["host", "model", "ports"]),
     ("aws", &["host", "model", "ports"]),

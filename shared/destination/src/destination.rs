@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::error::Error;
-use crate::operation::{Operation, OperationName};
+use crate::operation::Operation;
 use crate::path::text_of;
+use model::{DestinationName, OperationName};
 
 /// So many calls in any window of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl Session {
 /// A destination, compiled from its file.
 #[derive(Debug)]
 pub struct Destination {
-    pub(crate) name: String,
+    pub(crate) name: DestinationName,
     pub(crate) spec: Json,
     pub(crate) base: InterpolatedString,
     pub(crate) headers: InterpolatedMapping,
@@ -114,7 +115,7 @@ pub(crate) struct Defer {
 
 impl Destination {
     /// Its name: that of its file.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &DestinationName {
         &self.name
     }
 
@@ -172,7 +173,7 @@ impl Destination {
     }
 
     /// How long no call is left for, by the header fields that its `api_budget` names.
-    pub(crate) fn reset(&self, response: &Response, now: Timestamp) -> Option<Duration> {
+    pub fn spent_for(&self, response: &Response, now: Timestamp) -> Option<Duration> {
         let number =
             |name: &Option<String>| response.header(name.as_ref()?)?.trim().parse::<i64>().ok();
         if number(&self.headers_read.remaining).is_some_and(|left| left > 0) {
@@ -192,6 +193,8 @@ impl Destination {
         let mut secrets: Vec<String> = self.secrets.iter().filter_map(of).collect();
         secrets.extend(self.authenticator.secrets(&session.context()));
         secrets.retain(|secret| !secret.is_empty());
+        secrets.sort_unstable();
+        secrets.dedup();
         secrets
     }
 }

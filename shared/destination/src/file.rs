@@ -7,6 +7,7 @@ mod operation;
 mod requester;
 mod results;
 mod rule;
+mod schema;
 mod spec;
 mod template;
 
@@ -15,9 +16,11 @@ use std::time::Duration;
 
 use model::config::{At, Decoder};
 use model::document::{Document, Fault};
+use model::{DestinationName, OperationName};
+
+pub use schema::schema;
 
 use crate::destination::Destination;
-use crate::operation::OperationName;
 use template::Reader;
 
 const FIELDS: &[&str] = &[
@@ -48,7 +51,7 @@ const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 impl Destination {
     /// Reads the file and compiles its templates, paths and patterns, or tells all that is wrong
     /// with it. The name is that of the file.
-    pub fn parse(name: &str, document: &Document) -> Result<Self, Vec<Fault>> {
+    pub fn parse(name: &DestinationName, document: &Document) -> Result<Self, Vec<Fault>> {
         let mut decoder = Decoder::new(document);
         let root = decoder.root(FIELDS);
         let mut reader = Reader::new(&mut decoder, document);
@@ -58,7 +61,7 @@ impl Destination {
 }
 
 impl Reader<'_, '_> {
-    fn destination(&mut self, name: &str, root: &At<'_>) -> Option<Destination> {
+    fn destination(&mut self, name: &DestinationName, root: &At<'_>) -> Option<Destination> {
         if let Some(text) = root.field("description") {
             self.d.text(&text);
         }
@@ -76,7 +79,7 @@ impl Reader<'_, '_> {
         self.check(root, &operations);
         let requester = requester?;
         Some(Destination {
-            name: name.to_owned(),
+            name: name.clone(),
             spec,
             base: requester.base?,
             headers: requester.headers,
@@ -114,3 +117,6 @@ impl Reader<'_, '_> {
         accepts
     }
 }
+
+#[cfg(test)]
+mod tests;

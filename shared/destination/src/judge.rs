@@ -211,4 +211,8 @@ impl Operation {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod shipped;
+#[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@
 //!   - {level: item, code: 200, then: succeed}
 //!   - {level: item, code: 8007, then: fail}
 //! "#;
-//! let destination = Destination::parse("crm", &Document::parse("crm.yaml", file)?)
+//! let destination = Destination::parse(&"crm".parse()?, &Document::parse("crm.yaml", file)?)
 //!     .map_err(|faults| format!("{faults:?}"))?;
 //! let session = destination.session(&serde_json::json!({}), "2026-01-02T03:04:05Z".parse()?);
 //! let add = destination.operation(&"ADD".parse()?).ok_or("no such operation")?;
@@ -63,7 +63,8 @@ mod verdict;
 pub use call::{Call, Item, Rendered, Rendering, Unrenderable};
 pub use destination::{Destination, Rate, Session};
 pub use error::Error;
+pub use file::schema;
 pub use job::Job;
 pub use judge::{Answer, Sent};
-pub use operation::{BatchLimits, NameError, Operation, OperationName};
+pub use operation::{BatchLimits, Operation};
 pub use verdict::{Action, Attempt, Child, ItemVerdict, Judgement, Next};

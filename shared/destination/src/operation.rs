@@ -1,14 +1,11 @@
 //! What can be done at a destination.
 
-use std::fmt;
 use std::num::NonZeroUsize;
-use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
+use model::OperationName;
 use ports::Method;
 use request::interpolation::{InterpolatedMapping, Template};
-use serde::{Deserialize, Serialize};
 
 use crate::answer::Results;
 use crate::call::Item;
@@ -19,55 +16,6 @@ use crate::path::Path;
 use crate::render::Segment;
 use crate::rule::Rule;
 use crate::shape::{Nulls, Shape};
-
-/// The name of an operation: 1 to 64 of `A-Z a-z 0-9 _ -`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct OperationName(Arc<str>);
-
-/// A text that does not name an operation.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a name of an operation: use 1 to 64 of A-Z, a-z, 0-9, `_` and `-`")]
-pub struct NameError(String);
-
-impl OperationName {
-    /// The text of it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for OperationName {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-        if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
-            return Ok(Self(text.into()));
-        }
-        Err(NameError(text))
-    }
-}
-
-impl FromStr for OperationName {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        Self::try_from(text.to_owned())
-    }
-}
-
-impl From<OperationName> for String {
-    fn from(name: OperationName) -> Self {
-        name.as_str().to_owned()
-    }
-}
-
-impl fmt::Display for OperationName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// How large a request may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

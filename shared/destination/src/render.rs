@@ -117,7 +117,7 @@ impl Destination {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part);
         };
-        add(self.name.as_bytes());
+        add(self.name.as_str().as_bytes());
         add(operation.name.as_str().as_bytes());
         add(&round.to_be_bytes());
         add(call.url.as_bytes());
@@ -294,3 +294,6 @@ fn too_large(item: &Item, most: u64) -> Unrenderable {
 pub(crate) fn has_body(method: Method) -> bool {
     matches!(method, Method::Post | Method::Put | Method::Patch)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use request::interpolation::{Context, InterpolatedBoolean};
 use serde::{Deserialize, Serialize};
 
 use crate::destination::{Backoff, Defer};
-use crate::operation::OperationName;
+use model::OperationName;
 
 /// What a rule is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
-use crate::operation::OperationName;
+use model::OperationName;
 
 /// How often a batch was already tried, and in which ways.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

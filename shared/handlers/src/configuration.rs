@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod customers;
+mod destinations;
 mod error;
 mod outlines;
 mod relations;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use connector::Manifest;
+use destination::Destination;
 use lake::curated::Revision;
 use model::config::{CustomerFile, Overlay, Settings, TenantFile};
 use model::document::{Document, Fault, suggest};
@@ -62,6 +64,7 @@ struct Cache {
     sources: HashMap<ObjectKey, (Marks, Arc<LoadedSource>)>,
     overlays: HashMap<ObjectKey, (ETag, Arc<Overlay>)>,
     models: HashMap<ObjectKey, (ETag, Arc<Revised>)>,
+    destinations: HashMap<ObjectKey, (ETag, Arc<Destination>)>,
     settings: Option<(ETag, Arc<Settings>)>,
 }
 

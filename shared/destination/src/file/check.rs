@@ -6,8 +6,8 @@ use model::config::At;
 
 use super::operation::Read;
 use super::template::Reader;
-use crate::operation::OperationName;
 use crate::rule::{Level, Rule, Then};
+use model::OperationName;
 
 impl Reader<'_, '_> {
     pub(super) fn check(&mut self, root: &At<'_>, operations: &[Read<'_>]) {
@@ -118,11 +118,8 @@ impl Reader<'_, '_> {
             let Some(at) = read.at.field("waits_for") else { continue };
             for name in &read.operation.waits_for {
                 self.known(&at, name, operations);
-                let waits = operations
-                    .iter()
-                    .find(|other| other.operation.name == *name)
-                    .is_some_and(|other| other.operation.waits_for.contains(&read.operation.name));
-                if waits || *name == read.operation.name {
+                let waits = awaits(name, &read.operation.name, operations, &mut BTreeSet::new());
+                if waits {
                     let message =
                         format!("`{}` and `{name}` wait for each other", read.operation.name);
                     self.d.fault(&at, message);
@@ -163,4 +160,20 @@ fn round<'r, 'n>(
         path.pop();
     }
     None
+}
+
+/// Whether an operation waits for another in the end, or is it.
+fn awaits<'r>(
+    name: &'r OperationName,
+    wanted: &OperationName,
+    operations: &'r [Read<'_>],
+    seen: &mut BTreeSet<&'r str>,
+) -> bool {
+    if name == wanted {
+        return true;
+    }
+    let next = operations.iter().find(|other| other.operation.name == *name);
+    let next = next.filter(|_| seen.insert(name.as_str()));
+    let mut further = next.into_iter().flat_map(|read| &read.operation.waits_for);
+    further.any(|name| awaits(name, wanted, operations, seen))
 }

@@ -11,11 +11,12 @@ use request::value::Value;
 use super::bounds::Batch;
 use super::template::{BATCH, ITEM, Reader, SINGLE, near};
 use crate::destination::Bounds;
-use crate::operation::{Idempotency, Operation, OperationName};
+use crate::operation::{Idempotency, Operation};
 use crate::path::Path;
 use crate::render::has_body;
 use crate::rule::Rule;
 use crate::shape::{Nulls, Shape};
+use model::OperationName;
 
 /// An operation, and where its parts stand.
 pub(super) struct Read<'n> {

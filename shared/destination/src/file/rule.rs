@@ -6,8 +6,8 @@ use regex::Regex;
 
 use super::template::{ANSWER, RESULT, Reader};
 use crate::destination::Bounds;
-use crate::operation::OperationName;
 use crate::rule::{Code, Level, Rule, Status, Then};
+use model::OperationName;
 
 /// A rule, its place, and the operations that it is for; none: all.
 pub(super) struct Read<'n> {

@@ -176,12 +176,12 @@ impl<'r, 'd> Reader<'r, 'd> {
     /// A path of a URL: what stands between two slashes is a text or a template.
     pub(super) fn path(&mut self, at: &At<'_>, offer: Offer) -> Vec<Segment> {
         let Some(text) = self.d.text(at) else { return Vec::new() };
-        if text.contains('?') && !text.contains("{{") {
-            self.d.fault(at, "a query goes into `request_parameters`");
-        }
         let mut segments = Vec::new();
         for part in parts(text.trim_start_matches('/')) {
             let Some(template) = self.compiled(at, &part, offer) else { continue };
+            if part.split("{{").any(|text| text.rsplit("}}").next().unwrap_or(text).contains('?')) {
+                self.d.fault(at, "a query goes into `request_parameters`");
+            }
             segments.push(if template.is_constant() {
                 Segment::Plain(part)
             } else {

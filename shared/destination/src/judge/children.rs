@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::Sent;
 use crate::destination::Destination;
-use crate::operation::{Operation, OperationName};
+use crate::operation::Operation;
 use crate::verdict::{Action, Attempt, Child, Judgement, Next};
+use model::OperationName;
 
 impl Destination {
     /// The batches that items of a judged batch go on in, each within the limits of its

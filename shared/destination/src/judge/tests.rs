@@ -16,7 +16,8 @@ struct World {
 
 fn world() -> World {
     let file = include_str!("../../../../config/destinations/crm.yaml");
-    let crm = Destination::parse("crm", &Document::parse("crm.yaml", file).unwrap());
+    let crm =
+        Destination::parse(&"crm".parse().unwrap(), &Document::parse("crm.yaml", file).unwrap());
     let crm = crm.unwrap_or_else(|faults| panic!("{faults:#?}"));
     let config = json!({
         "base_url": "http://127.0.0.1:9", "client_id": "c", "client_secret": "s", "api_key": "k",

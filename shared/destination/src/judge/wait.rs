@@ -30,7 +30,7 @@ impl Fact<'_> {
     fn asked(&self) -> Option<Duration> {
         let response = self.taken.response?;
         retry_after(response, self.session.now)
-            .or_else(|| self.destination.reset(response, self.session.now))
+            .or_else(|| self.destination.spent_for(response, self.session.now))
             .map(|wait| wait.min(LONGEST))
     }
 }

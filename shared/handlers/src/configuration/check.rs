@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use connector::{Error as SourceError, Source, Stream};
 use model::config::{Connection, Streams, TenantFile};
 use model::document::{Document, Fault, Node};
-use model::{ConnectionId, ModelName, TenantId};
+use model::{ModelName, TenantId};
 use normalize::Model;
 use ports::SecretPath;
 use serde_json::Value;
@@ -31,6 +31,9 @@ impl Configuration {
         }
         self.check_customers(&tenants, &mut faults).await?;
         self.check_models(&mut faults).await?;
+        for destination in self.destinations().await? {
+            gather(self.destination(&destination).await, &mut faults)?;
+        }
         faults.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         // What is wrong with a source shows for each connection that uses it: once is enough.
         faults.dedup_by(|a, b| {
@@ -58,12 +61,12 @@ impl Configuration {
             }
         }
         for (id, connection) in &file.connections {
-            let place = Place::new(&document, id);
+            let place = Place::new(&document, "connections", id.as_str());
             match self.source(&connection.source).await {
                 Ok(source) => {
                     let known = faults.len();
                     streams(&place, &connection.streams, &source, faults);
-                    specified(&place, &source, faults);
+                    specified(&place, ("source", &source.manifest.spec()), faults);
                     if faults.len() == known {
                         faults.extend(self.built(&place, connection, &source)?);
                     }
@@ -75,7 +78,7 @@ impl Configuration {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        self.check_pushes(file, &document, faults).await
     }
 
     /// Streams that an overlay speaks of and the manifest does not have.
@@ -204,28 +207,34 @@ pub(super) fn gather<T>(
     }
 }
 
-/// A connection in its file.
-struct Place<'d> {
+/// A connection or a push in its file.
+pub(super) struct Place<'d> {
     document: &'d Document,
-    connection: Option<&'d Node>,
+    section: Option<&'d Node>,
     path: String,
 }
 
 impl<'d> Place<'d> {
-    fn new(document: &'d Document, id: &ConnectionId) -> Self {
-        let connection = document.root.get("connections").and_then(|all| all.get(id.as_str()));
-        Self { document, connection, path: format!("connections.{id}") }
+    pub(super) fn new(document: &'d Document, name: &str, id: &str) -> Self {
+        let section = document.root.get(name).and_then(|all| all.get(id));
+        Self { document, section, path: format!("{name}.{id}") }
     }
 
-    fn node(&self, names: &[&str]) -> Option<&'d Node> {
-        names.iter().try_fold(self.connection?, |node, name| node.get(name))
+    pub(super) fn node(&self, names: &[&str]) -> Option<&'d Node> {
+        names.iter().try_fold(self.section?, |node, name| node.get(name))
     }
 
     /// A fault at the deepest of these names that stands in the file.
-    fn fault(&self, names: &[&str], message: String) -> Fault {
+    pub(super) fn fault(&self, names: &[&str], message: String) -> Fault {
         let deepest = (0..=names.len()).rev().find_map(|n| self.node(names.get(..n)?));
         let path = [&[self.path.as_str()], names].concat().join(".");
         self.document.fault(deepest.unwrap_or(&self.document.root), &path, message)
+    }
+
+    /// A fault of a field of an item in a list, or of the item where the field is not there.
+    pub(super) fn item(&self, path: &str, (node, field): (&Node, &str), message: String) -> Fault {
+        let path = format!("{}.{path}.{field}", self.path);
+        self.document.fault(node.get(field).unwrap_or(node), &path, message)
     }
 }
 
@@ -267,10 +276,9 @@ fn cursor(place: &Place<'_>, streams: &Streams, source: &Source) -> Option<Fault
     Some(place.fault(&["streams"], message))
 }
 
-/// Configuration that the manifest's `spec` demands and the file lacks, and names that are
-/// probably slips of ones that it takes.
-fn specified(place: &Place<'_>, source: &LoadedSource, faults: &mut Vec<Fault>) {
-    let spec = source.manifest.spec();
+/// Configuration that a `spec` demands and the file lacks, and names that are probably slips of
+/// ones that it takes.
+pub(super) fn specified(place: &Place<'_>, (whose, spec): (&str, &Value), faults: &mut Vec<Fault>) {
     let schema = spec.get("connection_specification").unwrap_or(&Value::Null);
     let properties = schema.get("properties").and_then(Value::as_object);
     let known: Vec<&str> = properties.into_iter().flatten().map(|(k, _)| k.as_str()).collect();
@@ -280,7 +288,7 @@ fn specified(place: &Place<'_>, source: &LoadedSource, faults: &mut Vec<Fault>) 
     for name in required.into_iter().flatten().filter_map(Value::as_str) {
         let has_default = schema.pointer(&format!("/properties/{name}/default")).is_some();
         if !given.contains(name) && !has_default {
-            let message = format!("`{name}` is missing; the source needs it");
+            let message = format!("`{name}` is missing; the {whose} needs it");
             faults.push(place.fault(&["config"], message));
         }
     }

@@ -45,6 +45,10 @@ pub enum Thing {
     Stream,
     /// A standard model.
     Model,
+    /// A destination.
+    Destination,
+    /// A push of a tenant.
+    Push,
     /// A customer.
     Customer,
     /// Any file.
@@ -59,6 +63,8 @@ impl fmt::Display for Thing {
             Self::Source => "source",
             Self::Stream => "stream",
             Self::Model => "model",
+            Self::Destination => "destination",
+            Self::Push => "push",
             Self::Customer => "customer",
             Self::File => "file",
         })
