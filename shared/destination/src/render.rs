@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::Secret;
 use ports::{Method, Request};
-use request::authenticator::Caller;
+use request::authenticator::{Authenticator, Caller, Redactor};
 use request::interpolation::{Context, EvalError, InterpolatedMapping, Template, Types};
 use request::requester::{Options, origin, quote, with_params};
 use request::value::{Dict, Style, Value};
@@ -173,19 +172,24 @@ impl Destination {
         Ok(self.authenticator.forget(caller, &session.context()).await?)
     }
 
-    /// The request as it would be sent, every secret replaced: for people to look at.
-    pub fn shown(&self, session: &Session, call: &Call) -> Result<Vec<(String, String)>, Error> {
-        let redactor = request::authenticator::Redactor::new(self.secrets(session));
+    /// The call with what is added when it is sent, every secret replaced: for people to look
+    /// at. A token that would have to be fetched stays away.
+    pub fn shown(&self, session: &Session, call: &Call) -> Result<Call, Error> {
+        let redactor = Redactor::new(self.secrets(session));
         let context = session.context();
-        let mut headers = call.headers.clone();
+        let mut shown = call.clone();
+        shown.url = with_params(&call.url, &present(&self.parameters, &context)?)?;
         for (name, value) in present(&self.headers, &context)?.iter() {
-            headers.push((name.value().to_string(), redactor.apply(&value.to_string())));
+            shown.headers.push((name.value().to_string(), value.to_string()));
         }
-        let hidden = Secret::new("credential");
-        if !matches!(self.authenticator, request::authenticator::Authenticator::None) {
-            headers.push(("Authorization".to_owned(), format!("{hidden:?}")));
+        shown.url = redactor.apply(&shown.url);
+        for (_, value) in &mut shown.headers {
+            *value = redactor.apply(value);
         }
-        Ok(headers)
+        if !matches!(self.authenticator, Authenticator::None) {
+            shown.headers.push(("Authorization".to_owned(), "****".to_owned()));
+        }
+        Ok(shown)
     }
 }
 

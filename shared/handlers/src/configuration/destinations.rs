@@ -99,7 +99,7 @@ fn operation(source: &PushSource, destination: &Destination) -> Option<(&'static
     let name = destination.name();
     if let Some(operation) = &source.operation {
         let known: Vec<&str> = destination.operations().map(|one| one.name().as_str()).collect();
-        let message = none(&format!("operation of `{name}`"), operation.as_str(), &known);
+        let message = none("operation", operation.as_str(), &known);
         return destination.operation(operation).is_none().then_some(("operation", message));
     }
     let kinds: Vec<&str> = destination.kinds().collect();
