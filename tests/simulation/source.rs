@@ -14,12 +14,12 @@ use handlers::pull::{
 };
 use lake::Mode;
 use model::config::{Compression, Every, Settings};
-use model::{Classify, CursorValue, Retry, Timestamp, Window};
+use model::{Classify, CursorValue, Retry, TenantId, Timestamp, Window};
 use ports::{Clock, Http, HttpError, Method, Request, Response};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use store::StreamKey;
-use store::budget::{Budgets, CallLimit, Patience};
+use store::budget::{Budgets, CallLimit, NamedLimit, Patience};
 use testkit::sim::{TOKEN, URL_BASE};
 
 use crate::planted::Bug;
@@ -59,13 +59,14 @@ impl SimSources {
         Self { http, clock, budgets, shape }
     }
 
-    fn client(&self) -> Arc<dyn Http> {
+    fn client(&self, tenant: &TenantId) -> Arc<dyn Http> {
         let Some(mut limit) = self.shape.limit else { return Arc::clone(&self.http) };
         if self.shape.bug == Some(Bug::ShortWindow) {
             limit.per /= 2;
         }
         let patience = Patience { longest: Duration::from_secs(20), waits: None };
-        Arc::new(self.budgets.limit("simulated", limit, Arc::clone(&self.http), patience))
+        let limit = NamedLimit { name: "simulated".to_owned(), limit };
+        Arc::new(self.budgets.limit(tenant, limit, Arc::clone(&self.http), patience))
     }
 }
 
@@ -100,7 +101,7 @@ impl Sources for SimSources {
 
     async fn open(&self, stream: &StreamKey, now: Timestamp) -> Result<Arc<dyn Pull>, PullError> {
         Ok(Arc::new(SimPull {
-            http: self.client(),
+            http: self.client(&stream.tenant),
             clock: Arc::clone(&self.clock),
             items: stream.stream.as_str() == "items",
             now,

@@ -17,7 +17,7 @@ use model::{Classify, ConnectionId, Cron, CronError, TenantId, Timestamp};
 use ports::{Http, Secrets};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use store::budget::{Budgets, CallLimit, Patience};
+use store::budget::{Budgets, CallLimit, NamedLimit, Patience};
 use store::{Store, StreamKey};
 
 use crate::configuration::{Configuration, Error, LoadedSource, resolve_config};
@@ -95,7 +95,8 @@ impl Configured {
         };
         let name = scope(found.connection.source.as_str(), budget, config);
         let patience = Patience { longest: LONGEST_WAIT, waits: None };
-        Arc::new(self.budgets.limit(&name, limit, Arc::clone(&self.http), patience))
+        let limit = NamedLimit { name, limit };
+        Arc::new(self.budgets.limit(&found.tenant.tenant, limit, Arc::clone(&self.http), patience))
     }
 
     /// The same client under the rates that the source's manifest states: they hold for all
@@ -112,6 +113,7 @@ impl Configured {
         let source = found.connection.source.as_str();
         Ok(Arc::new(rates::Rated {
             name: format!("{source}#{}/{connection}", found.tenant.tenant),
+            tenant: found.tenant.tenant.clone(),
             rates: Arc::new(rates),
             clock: Arc::clone(self.store.clock()),
             budgets: self.budgets.clone(),

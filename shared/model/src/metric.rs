@@ -57,6 +57,8 @@ metrics! {
     BytesLanded: Bytes,
     /// Calls that a source answered with "too many".
     CallsThrottled: Count,
+    /// What calls waited until the shared budget permitted them.
+    PermitsWaited: Milliseconds,
     /// Messages or records put aside with a reason.
     RecordsParked: Count,
     /// Age of the newest committed data of a stream when its run ends.

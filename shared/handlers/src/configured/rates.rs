@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use connector::ApiBudget;
+use model::TenantId;
 use ports::{Clock, Http, HttpError, Request, Response};
-use store::budget::{Budgets, CallLimit, Patience};
+use store::budget::{Budgets, CallLimit, NamedLimit, Patience};
 
 /// An [`Http`] whose calls stay within a manifest's rates.
 #[derive(Debug)]
 pub(super) struct Rated {
     /// What the budgets are named after: source, tenant and connection.
     pub(super) name: String,
+    pub(super) tenant: TenantId,
     pub(super) rates: Arc<ApiBudget>,
     pub(super) budgets: Budgets,
     pub(super) timeout: Duration,
@@ -55,11 +57,12 @@ impl Http for Rated {
             http = Arc::new(Translated { rates, http, clock });
             for (at, rate) in self.rates.rates(policy).iter().enumerate() {
                 let limit = CallLimit { calls: rate.calls, per: rate.per, timeout: self.timeout };
-                let name = format!("{}#{policy}.{at}", self.name);
+                let limit = NamedLimit { name: format!("{}#{policy}.{at}", self.name), limit };
                 // A call that counts as several takes as many slots.
                 for _ in 0..weight {
                     let patience = self.patience.clone();
-                    http = Arc::new(self.budgets.limit(&name, limit, http, patience));
+                    let limit = limit.clone();
+                    http = Arc::new(self.budgets.limit(&self.tenant, limit, http, patience));
                 }
             }
         }

@@ -1,8 +1,9 @@
-//! What one process holds of a budget.
+//! What one process holds of a budget for one tenant.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::slots::Grant;
+use super::learnt::Learnt;
+use super::slots::{Grant, Wait};
 
 /// Most slots of one lease.
 const MOST: usize = 100;
@@ -16,8 +17,27 @@ pub(super) type Returned = BTreeMap<String, Vec<(u8, i64)>>;
 /// The slot of one call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket {
-    lease: String,
-    slot: u8,
+    pub(super) lease: String,
+    pub(super) slot: u8,
+    /// The call is not made before this instant, nor after that.
+    pub(super) free: i64,
+    pub(super) use_by: i64,
+}
+
+/// How much a caller leases ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Appetite {
+    /// What it asks for.
+    Exact,
+    /// More than it asks for, as long as all of it is used: it calls again soon.
+    Growing,
+}
+
+/// What is known of the row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) paused: Option<i64>,
+    pub(super) learnt: Option<Learnt>,
 }
 
 /// Slots of one process.
@@ -26,18 +46,20 @@ pub(super) struct Pool {
     grant: Option<Grant>,
     usable: VecDeque<(u8, i64)>,
     used: usize,
-    want: usize,
+    ahead: usize,
+    waiting: usize,
     returned: Returned,
-    quiet: Option<i64>,
+    quiet: Option<Wait>,
+    pub(super) heard: Heard,
 }
 
 /// What a caller does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Send now.
-    Send(Ticket),
-    /// Wait until then and ask again.
-    Wait { until: i64 },
+    /// Use these.
+    Take(Vec<Ticket>),
+    /// Wait, and ask again.
+    Wait(Wait),
     /// Lease slots.
     Lease,
 }
@@ -48,31 +70,33 @@ impl Pool {
             grant: None,
             usable: VecDeque::new(),
             used: 0,
-            want: FIRST,
+            ahead: FIRST,
+            waiting: 0,
             returned: BTreeMap::new(),
             quiet: None,
+            heard: Heard::default(),
         }
     }
 
-    /// Takes a slot, if there is one that may be used at this instant.
-    pub(super) fn step(&mut self, now: i64) -> Step {
-        if let Some(until) = self.quiet(now) {
-            return Step::Wait { until };
+    /// Takes up to so many slots that are free by an instant, if there are any.
+    pub(super) fn step(&mut self, now: i64, want: usize, by: i64) -> Step {
+        if let Some(until) = self.paused(now) {
+            return Step::Wait(Wait { until, spread: 0, free: until });
         }
-        let Some(grant) = &self.grant else { return Step::Lease };
-        if now > grant.use_by {
-            return Step::Lease;
-        }
-        match self.usable.front() {
-            None => Step::Lease,
-            Some((_, free)) if *free > now => Step::Wait { until: *free },
-            Some((slot, _)) => {
-                let ticket = Ticket { lease: grant.id.clone(), slot: *slot };
-                self.usable.pop_front();
-                self.used += 1;
-                Step::Send(ticket)
+        if let Some(grant) = self.grant.as_ref().filter(|grant| now <= grant.use_by) {
+            let ready = self.usable.iter().take(want).take_while(|(_, free)| *free <= by).count();
+            let (lease, use_by) = (grant.id.clone(), grant.use_by);
+            let ticket = |(slot, free)| Ticket { lease: lease.clone(), slot, free, use_by };
+            let tickets: Vec<Ticket> = self.usable.drain(..ready).map(ticket).collect();
+            if !tickets.is_empty() {
+                self.used += tickets.len();
+                return Step::Take(tickets);
+            }
+            if let Some((_, free)) = self.usable.front() {
+                return Step::Wait(Wait { until: *free, spread: 0, free: *free });
             }
         }
+        self.quiet(now).map_or(Step::Lease, Step::Wait)
     }
 
     /// Whether a caller that found nothing to use finds something now: another has leased.
@@ -81,24 +105,71 @@ impl Pool {
         alive && !self.usable.is_empty()
     }
 
-    /// Gives a used slot back.
-    pub(super) fn give_back(&mut self, ticket: Ticket, free: i64) {
-        self.returned.entry(ticket.lease).or_default().push((ticket.slot, free));
+    /// Somebody waits for so many slots, or no longer does.
+    pub(super) fn wanted(&mut self, more: usize, fewer: usize) {
+        self.waiting = (self.waiting + more).saturating_sub(fewer);
     }
 
-    /// Ends the present lease: what to settle, and how many slots to ask for next.
-    pub(super) fn close(&mut self) -> (Returned, usize) {
+    /// Gives a used slot back.
+    pub(super) fn give_back(&mut self, ticket: &Ticket, free: i64) {
+        self.returned.entry(ticket.lease.clone()).or_default().push((ticket.slot, free));
+    }
+
+    /// Gives a slot back that was not used: the next caller has it.
+    pub(super) fn unuse(&mut self, ticket: &Ticket) {
+        if self.grant.as_ref().is_some_and(|grant| grant.id == ticket.lease) {
+            let at = self.usable.partition_point(|(_, free)| *free <= ticket.free);
+            self.usable.insert(at, (ticket.slot, ticket.free));
+            self.used = self.used.saturating_sub(1);
+        } else {
+            self.give_back(ticket, ticket.free);
+        }
+    }
+
+    /// Ends the present lease; gives what to settle.
+    pub(super) fn close(&mut self) -> Returned {
         if let Some(grant) = self.grant.take() {
-            let all = self.usable.is_empty();
-            self.want = if all { self.want * 2 } else { self.used * 2 }.clamp(1, MOST);
             let unused = self.usable.drain(..);
             self.returned.entry(grant.id).or_default().extend(unused);
+            self.returned.retain(|_, slots| !slots.is_empty());
         }
-        self.used = 0;
-        (std::mem::take(&mut self.returned), self.want)
+        self.take_returned()
+    }
+
+    /// What to settle before another lease. The present one stays until then, because slots of it
+    /// may yet come back unused; unless it has lapsed.
+    pub(super) fn wane(&mut self, now: i64) -> Returned {
+        if self.used > 0 {
+            let all = self.usable.is_empty();
+            self.ahead = if all { self.ahead * 2 } else { self.used * 2 }.clamp(1, MOST);
+            self.used = 0;
+        }
+        let lapsed = self.grant.as_ref().is_some_and(|grant| now > grant.use_by);
+        if lapsed { self.close() } else { self.take_returned() }
+    }
+
+    /// How many slots to ask for.
+    pub(super) fn appetite(&self, appetite: Appetite) -> usize {
+        match appetite {
+            Appetite::Exact => self.waiting.max(1),
+            Appetite::Growing => self.waiting.max(self.ahead),
+        }
+    }
+
+    /// Whether what was used has to be told to others now.
+    pub(super) fn is_due(&self, now: i64, per: i64) -> bool {
+        is_due(&self.returned, now, per)
+    }
+
+    /// What was used, while the present lease goes on.
+    pub(super) fn take_returned(&mut self) -> Returned {
+        std::mem::take(&mut self.returned)
     }
 
     pub(super) fn open(&mut self, grant: Grant) {
+        let returned = self.close();
+        self.keep(returned);
+        self.quiet = None;
         self.usable = (0u8..).zip(grant.slots.iter().copied()).collect();
         self.grant = Some(grant);
     }
@@ -110,13 +181,23 @@ impl Pool {
         }
     }
 
-    /// Until when there is nothing to be had, if so.
-    pub(super) fn quiet(&self, now: i64) -> Option<i64> {
-        self.quiet.filter(|until| *until > now)
+    /// Until when the provider wants no calls, if so.
+    pub(super) fn paused(&self, now: i64) -> Option<i64> {
+        self.heard.paused.filter(|until| *until > now)
     }
 
-    /// Nothing is to be had, or the provider asked for a pause, until then.
-    pub(super) fn wait(&mut self, until: i64) {
-        self.quiet = self.quiet.max(Some(until));
+    /// Until when there is nothing to be had, if so.
+    pub(super) fn quiet(&self, now: i64) -> Option<Wait> {
+        self.quiet.filter(|wait| wait.until > now)
     }
+
+    /// Nothing is to be had until then.
+    pub(super) fn wait(&mut self, wait: Wait) {
+        self.quiet = Some(wait);
+    }
+}
+
+/// Whether what was used has to be told to others now: soon they could use it.
+pub(super) fn is_due(returned: &Returned, now: i64, per: i64) -> bool {
+    returned.values().flatten().any(|(_, free)| free - now < (per / 2).min(5_000))
 }

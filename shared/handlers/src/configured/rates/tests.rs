@@ -62,6 +62,7 @@ impl World {
         let rates = self.manifest.call_rates(&json!({}), self.clock.now());
         Rated {
             name: "source#acme/shop".to_owned(),
+            tenant: "acme".parse().unwrap(),
             rates: Arc::new(rates.unwrap().unwrap()),
             budgets: Budgets::new(self.store.clone()),
             timeout: Duration::from_secs(10),
