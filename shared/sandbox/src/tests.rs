@@ -2,6 +2,7 @@
 
 mod apis;
 mod crm;
+mod destinations;
 mod hosts;
 mod metrc;
 mod partner;

@@ -29,7 +29,7 @@ impl Place {
         self.call((call.0, &path), "Klaviyo-API-Key heron-klaviyo-key-c5b9", body)
     }
 
-    fn stored(&self, api: &str) -> Vec<Value> {
+    pub(super) fn stored(&self, api: &str) -> Vec<Value> {
         let body = self.admin("GET", &format!("/apis/{api}/stored")).body;
         body.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

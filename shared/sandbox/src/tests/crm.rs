@@ -92,14 +92,14 @@ fn token(place: &Place) -> String {
     answer.json()["access_token"].as_str().unwrap().to_owned()
 }
 
-fn customer(id: &str) -> Value {
+pub(super) fn customer(id: &str) -> Value {
     json!({
         "external_id": id, "email": format!("{id}@example.test"), "mobile": null,
         "first_name": "Ada", "source": "INSTORE", "attributes": { "tier": "gold" },
     })
 }
 
-fn transaction(id: &str, customer: &str) -> Value {
+pub(super) fn transaction(id: &str, customer: &str) -> Value {
     json!({
         "trx_id": id, "external_id": customer, "bill_number": format!("B-{id}"),
         "billing_date": "2026-03-01T10:00:00Z", "amount": 12.5, "currency": "EUR",
