@@ -40,7 +40,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/webhook", post(webhook))
         .route("/requests", get(requests).delete(clear_requests))
         .nest("/apis", crate::apis::admin_router())
-        .nest("/crm", crate::crm::admin_router())
+        .merge(crate::crm::admin_router())
         .nest("/partner", crate::partner::router())
 }
 

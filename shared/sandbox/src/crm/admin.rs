@@ -26,6 +26,11 @@ use crate::server::Shared;
 const CHUNK: usize = 1_000;
 
 pub(crate) fn router() -> Router<Shared> {
+    // With and without a slash at its end.
+    Router::new().route("/crm/", get(overview).delete(reset)).nest("/crm", below())
+}
+
+fn below() -> Router<Shared> {
     Router::new()
         .route("/", get(overview).delete(reset))
         .route("/settings", get(settings).post(set))

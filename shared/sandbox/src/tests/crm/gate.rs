@@ -120,4 +120,6 @@ fn records_outlive_the_process_and_end_with_a_reset() {
     assert_eq!(crm.admin("DELETE", "?tenant=heron").status, 204);
     assert!(crm.held("customers").is_empty());
     assert_eq!(statuses(&crm.add(&[customer("c1")])), [200]);
+    assert_eq!(crm.admin("DELETE", "/?tenant=heron").status, 204);
+    assert!(crm.held("customers").is_empty());
 }
