@@ -201,6 +201,17 @@ async fn users_are_tracked_and_errors_are_found_by_their_index() {
 }
 
 #[tokio::test]
+async fn purchases_from_rows_have_prices_that_are_numbers() {
+    let place = Place::tiny();
+    let mut push = Push::new(&place, "braze", json!({ "api_key": "heron-braze-key-6a17" }));
+    let mut row = transaction("t1", "u1");
+    row["amount"] = "12.50".into();
+    push.run("PURCHASES", &[row, transaction("t2", "u1")]).await;
+    assert_eq!(push.outcome(), (2, vec![]));
+    assert_eq!(place.stored("braze")[0]["price"], 12.5);
+}
+
+#[tokio::test]
 async fn profiles_are_imported_by_a_job_and_its_pages_of_errors_are_read() {
     let place = Place::tiny();
     let mut push = Push::new(&place, "klaviyo", json!({ "api_key": "heron-klaviyo-key-c5b9" }));
