@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use handlers::job::Job;
-use handlers::{compact, event, export, extract, schedule, transform, webhook};
+use handlers::{compact, event, export, extract, files, schedule, transform, webhook};
 use ports::Received;
 
 fn root() -> PathBuf {
@@ -32,7 +32,10 @@ fn every_folder_of_events_belongs_to_a_function_of_this_test() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     folders.sort();
-    assert_eq!(folders, ["compact", "export", "extract", "schedule", "transform", "webhook"]);
+    assert_eq!(
+        folders,
+        ["compact", "export", "extract", "intake", "schedule", "transform", "webhook"]
+    );
     for folder in folders {
         assert!(root().join("functions").join(&folder).is_dir(), "{folder}");
     }
@@ -101,6 +104,28 @@ fn every_event_of_transform_is_decoded_and_only_poison_is_no_work() {
             let told = event::created_keys(&message.body);
             let work = serde_json::from_str::<transform::Work>(&message.body);
             assert!(told.is_none() || work.is_err(), "{name}");
+            let is_poison = told.is_none() && work.is_err();
+            assert_eq!(is_poison, name == "poison_message.json", "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_event_of_intake_is_decoded_and_only_poison_is_no_look() {
+    for (name, text) in events("intake") {
+        let event: files::Event =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let batch = match event {
+            files::Event::Batch(batch) => batch,
+            files::Event::Work(work) => {
+                let sweep = matches!(work, files::Work::Sweep { .. });
+                assert_eq!(sweep, name == "sweep.json", "{name}");
+                continue;
+            }
+        };
+        for message in batch.records.into_iter().map(Received::from) {
+            let told = event::created_keys(&message.body);
+            let work = serde_json::from_str::<files::Work>(&message.body);
             let is_poison = told.is_none() && work.is_err();
             assert_eq!(is_poison, name == "poison_message.json", "{name}");
         }

@@ -123,6 +123,7 @@ impl Ground {
         cloud.table(&table).unwrap();
         let (queue, dead) = cloud.queue_pair(&fresh("jobs"), ports::DELIVERY_LIMIT).unwrap();
         let (commits, bad) = cloud.queue_pair(&fresh("commits"), ports::DELIVERY_LIMIT).unwrap();
+        let (looks, lost) = cloud.queue_pair(&fresh("looks"), ports::DELIVERY_LIMIT).unwrap();
         for (name, value) in Account::of("bluebird", "shop").unwrap().secrets {
             cloud.secret(&format!("{secrets}/bluebird/{name}"), value).unwrap();
         }
@@ -133,6 +134,8 @@ impl Ground {
             ("JOBS_DEAD_LETTERS_URL", dead),
             ("TRANSFORM_QUEUE_URL", commits),
             ("TRANSFORM_DEAD_LETTERS_URL", bad),
+            ("FILES_QUEUE_URL", looks),
+            ("FILES_DEAD_LETTERS_URL", lost),
             ("SECRETS_PREFIX", secrets),
             ("HEADWATER_ALLOW_HOSTS", provider.address().to_string()),
         ];

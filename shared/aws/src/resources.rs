@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use host::{VarError, Vars};
-use ports::{Clock, ObjectStore, Queue, Secrets, Table};
+use ports::{Clock, ObjectStore, Queue, Secrets, Table, Uploads};
 
 use crate::config::Aws;
 use crate::dynamodb::DynamoTable;
@@ -19,6 +19,8 @@ use crate::sqs::{QueueUrls, SqsQueue};
 /// - `JOBS_QUEUE_URL`, `JOBS_DEAD_LETTERS_URL`: extract jobs, and those that failed for good.
 /// - `TRANSFORM_QUEUE_URL`, `TRANSFORM_DEAD_LETTERS_URL`: commits that models take in, and those
 ///   that none can.
+/// - `FILES_QUEUE_URL`, `FILES_DEAD_LETTERS_URL`: looks at places of partners' files, and those that
+///   failed for good.
 /// - `SECRETS_PREFIX`: tenants' secrets are named `<prefix>/<tenant>/<name>`.
 ///
 /// All of them are required, besides those of [`Aws`].
@@ -26,12 +28,16 @@ use crate::sqs::{QueueUrls, SqsQueue};
 pub struct Resources {
     /// The lake.
     pub lake: Arc<dyn ObjectStore>,
+    /// The lake, as it takes objects in parts.
+    pub uploads: Arc<dyn Uploads>,
     /// State.
     pub table: Arc<dyn Table>,
     /// Extract jobs.
     pub jobs: Arc<dyn Queue>,
     /// Commits that models take in.
     pub transforms: Arc<dyn Queue>,
+    /// Looks at places of partners' files.
+    pub files: Arc<dyn Queue>,
     /// Tenants' secrets.
     pub secrets: Arc<dyn Secrets>,
 }
@@ -49,11 +55,14 @@ impl Resources {
             Ok(Arc::new(SqsQueue::new(shared(), urls, Arc::clone(clock))))
         };
         let table = DynamoTable::new(shared(), vars.required("STATE_TABLE")?, Arc::clone(clock));
+        let lake = Arc::new(S3Store::new(shared(), vars.required("LAKE_BUCKET")?));
         Ok(Self {
-            lake: Arc::new(S3Store::new(shared(), vars.required("LAKE_BUCKET")?)),
+            uploads: Arc::<S3Store>::clone(&lake),
+            lake,
             table: Arc::new(table),
             jobs: queue("JOBS_QUEUE_URL", "JOBS_DEAD_LETTERS_URL")?,
             transforms: queue("TRANSFORM_QUEUE_URL", "TRANSFORM_DEAD_LETTERS_URL")?,
+            files: queue("FILES_QUEUE_URL", "FILES_DEAD_LETTERS_URL")?,
             secrets: Arc::new(SecretsManager::new(shared(), vars.required("SECRETS_PREFIX")?)),
         })
     }

@@ -25,5 +25,5 @@ pub use feed::{
     Kind, Limits, TextEncoding, Unmatched, Verify, schema,
 };
 pub use look::{Found, Look, Sight, is_late, is_marker_overdue};
-pub use object_drop::ObjectDrop;
+pub use object_drop::{ObjectDrop, copy};
 pub use refusal::{Code, Refusal, RefusedRow, RowCode};

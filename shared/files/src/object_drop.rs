@@ -38,27 +38,31 @@ impl ObjectDrop {
         let modified = model::Timestamp::from_second(meta.modified.as_second()).ok()?;
         Some(Entry { path, size: meta.size, modified })
     }
+}
 
-    /// Copies an object, in parts where it is large.
-    async fn copy(&self, from: &ObjectKey, to: &ObjectKey) -> Result<(), ObjectError> {
-        let meta = self.objects.head(from).await?;
-        if meta.size <= CHUNK as u64 {
-            let object = self.objects.get(from).await?;
-            self.objects.put(to, object.body, &meta.attributes).await?;
-            return Ok(());
-        }
-        let upload = self.objects.begin(to, &meta.attributes).await?;
-        let mut parts: Vec<PartTag> = Vec::new();
-        let mut offset = 0;
-        while offset < meta.size {
-            let body = self.objects.range(from, offset, CHUNK).await?;
-            offset += body.len() as u64;
-            let number = u32::try_from(parts.len() + 1).unwrap_or(u32::MAX);
-            parts.push(self.objects.upload(to, &upload, number, body).await?);
-        }
-        self.objects.complete(to, &upload, &parts).await?;
-        Ok(())
+/// Copies an object, in parts where it is large.
+pub async fn copy(
+    objects: &dyn Uploads,
+    from: &ObjectKey,
+    to: &ObjectKey,
+) -> Result<(), ObjectError> {
+    let meta = objects.head(from).await?;
+    if meta.size <= CHUNK as u64 {
+        let object = objects.get(from).await?;
+        objects.put(to, object.body, &meta.attributes).await?;
+        return Ok(());
     }
+    let upload = objects.begin(to, &meta.attributes).await?;
+    let mut parts: Vec<PartTag> = Vec::new();
+    let mut offset = 0;
+    while offset < meta.size {
+        let body = objects.range(from, offset, CHUNK).await?;
+        offset += body.len() as u64;
+        let number = u32::try_from(parts.len() + 1).unwrap_or(u32::MAX);
+        parts.push(objects.upload(to, &upload, number, body).await?);
+    }
+    objects.complete(to, &upload, &parts).await?;
+    Ok(())
 }
 
 fn fault(path: &str, error: &ObjectError) -> DropError {
@@ -109,7 +113,7 @@ impl FileDrop for ObjectDrop {
             Err(ObjectError::NotFound { .. }) => {}
             Err(error) => return Err(fault(to, &error)),
         }
-        self.copy(&source, &target).await.map_err(|error| fault(from, &error))?;
+        copy(self.objects.as_ref(), &source, &target).await.map_err(|error| fault(from, &error))?;
         self.objects.delete(&source).await.map_err(|error| fault(from, &error))
     }
 

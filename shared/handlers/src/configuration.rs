@@ -15,10 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use connector::Manifest;
 use destination::Destination;
+use files::Feed;
 use lake::curated::Revision;
 use model::config::{CustomerFile, Overlay, Settings, TenantFile};
 use model::document::{Document, Fault, suggest};
-use model::{ModelName, ObjectKey, SecretRef, SourceName, TenantId, encode_segment};
+use model::{FeedName, ModelName, ObjectKey, SecretRef, SourceName, TenantId, encode_segment};
 use normalize::Model;
 use ports::{ETag, ObjectError, ObjectStore, ObjectStoreExt};
 
@@ -65,6 +66,7 @@ struct Cache {
     overlays: HashMap<ObjectKey, (ETag, Arc<Overlay>)>,
     models: HashMap<ObjectKey, (ETag, Arc<Revised>)>,
     destinations: HashMap<ObjectKey, (ETag, Arc<Destination>)>,
+    feeds: HashMap<ObjectKey, (ETag, Arc<Feed>)>,
     settings: Option<(ETag, Arc<Settings>)>,
 }
 
@@ -177,6 +179,30 @@ impl Configuration {
     pub async fn models(&self) -> Result<Vec<ModelName>, Error> {
         let names = self.names("models").await?;
         names.iter().map(|name| name.parse().map_err(|_| self.misnamed("models", name))).collect()
+    }
+
+    /// How the files of a feed look.
+    pub async fn feed(&self, feed: &FeedName) -> Result<Arc<Feed>, Error> {
+        let key = self.key("feeds", feed.as_str(), ".yaml")?;
+        let Some(mark) = self.mark(&key).await? else {
+            let known = self.names("feeds").await?;
+            return Err(Error::Unknown { thing: Thing::Feed, name: feed.to_string(), known });
+        };
+        if let Some((read, feed)) = self.cache().feeds.get(&key)
+            && *read == mark
+        {
+            return Ok(Arc::clone(feed));
+        }
+        let (mark, document) = self.document(&key).await?;
+        let feed = Arc::new(Feed::parse(&document)?);
+        self.cache().feeds.insert(key, (mark, Arc::clone(&feed)));
+        Ok(feed)
+    }
+
+    /// The names of all feeds that have a file, in order.
+    pub async fn feeds(&self) -> Result<Vec<FeedName>, Error> {
+        let names = self.names("feeds").await?;
+        names.iter().map(|name| name.parse().map_err(|_| self.misnamed("feeds", name))).collect()
     }
 
     /// The names of all customers that have a file, in order.

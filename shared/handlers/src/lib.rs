@@ -8,6 +8,7 @@ pub mod deploy;
 pub mod event;
 pub mod export;
 pub mod extract;
+pub mod files;
 pub mod identity;
 pub mod job;
 pub mod pull;

@@ -95,6 +95,18 @@ metrics! {
     CopiesExported: Count,
     /// Rows of customers' copies.
     RowsExported: Count,
+    /// Partners' files whose records count.
+    FilesAccepted: Count,
+    /// Partners' files that were refused, and stand under `failed/` with the reason.
+    FilesRejected: Count,
+    /// Partners' files whose content was accepted before.
+    FilesDuplicate: Count,
+    /// Feeds whose next file is late.
+    FilesLate: Count,
+    /// Partners' files that wait for the marker that says that they are whole.
+    FilesUnmarked: Count,
+    /// Markers whose files have not come.
+    MarkersAlone: Count,
     /// Processes started.
     ColdStarts: Count,
 }

@@ -11,6 +11,7 @@ pub mod cluster;
 mod drift;
 mod due;
 mod error;
+pub mod files;
 mod gap;
 mod grant;
 mod head;

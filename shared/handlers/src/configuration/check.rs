@@ -34,6 +34,9 @@ impl Configuration {
         for destination in self.destinations().await? {
             gather(self.destination(&destination).await, &mut faults)?;
         }
+        for feed in self.feeds().await? {
+            gather(self.feed(&feed).await, &mut faults)?;
+        }
         faults.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         // What is wrong with a source shows for each connection that uses it: once is enough.
         faults.dedup_by(|a, b| {
@@ -75,6 +78,19 @@ impl Configuration {
                     faults.push(place.fault(&["source"], no_source(&name, &known)));
                 }
                 Err(Error::Faults(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for (id, used) in &file.feeds {
+            match self.feed(&used.feed).await {
+                Ok(_) | Err(Error::Faults(_)) => {}
+                Err(error @ Error::Unknown { .. }) => {
+                    let feed = document.root.get("feeds").and_then(|all| all.get(id.as_str()));
+                    let node = feed.unwrap_or(&document.root);
+                    let fault =
+                        document.fault(node, &format!("feeds.{id}.feed"), error.to_string());
+                    faults.push(fault);
+                }
                 Err(error) => return Err(error),
             }
         }

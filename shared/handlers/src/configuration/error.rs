@@ -49,6 +49,8 @@ pub enum Thing {
     Destination,
     /// A push of a tenant.
     Push,
+    /// A feed.
+    Feed,
     /// A customer.
     Customer,
     /// Any file.
@@ -65,6 +67,7 @@ impl fmt::Display for Thing {
             Self::Model => "model",
             Self::Destination => "destination",
             Self::Push => "push",
+            Self::Feed => "feed",
             Self::Customer => "customer",
             Self::File => "file",
         })
