@@ -1,4 +1,4 @@
-//! Installs what emulates AWS, what lints its templates, PyAirbyte and Trino into
+//! Installs what emulates AWS, what lints its templates, PyAirbyte, Trino and `PocketBase` into
 //! `target/emulators`, once.
 
 use std::fs;
@@ -17,6 +17,9 @@ const SAM: [&str; 1] = ["aws-sam-cli==1.170.0"];
 
 /// Runs sources of the Airbyte protocol.
 const PYAIRBYTE: [&str; 1] = ["airbyte==0.71.3"];
+
+/// A server with a REST API that nobody here wrote.
+const POCKETBASE: &str = "github.com/pocketbase/pocketbase/examples/base@v0.28.4";
 
 /// DynamoDB's own local edition.
 const DYNAMODB: &str = r#"<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -104,6 +107,17 @@ pub(crate) fn template_tools() -> Result<(), Fault> {
 /// Installs PyAirbyte; does nothing when it is there.
 pub(crate) fn pyairbyte() -> Result<(), Fault> {
     python("pyairbyte", &PYAIRBYTE)
+}
+
+/// Installs `PocketBase`; does nothing when it is there. Gives its program.
+pub(crate) fn pocketbase() -> Result<PathBuf, Fault> {
+    let folder = home().join("pocketbase");
+    once(&folder, POCKETBASE, || {
+        note("installing PocketBase, which takes some minutes");
+        fs::create_dir_all(&folder).map_err(Fault::file(&folder))?;
+        run(Command::new("go").args(["install", POCKETBASE]).env("GOBIN", &folder))
+    })?;
+    Ok(folder.join("base"))
 }
 
 /// A program of one of the Python environments.

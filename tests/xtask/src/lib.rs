@@ -9,6 +9,7 @@ pub mod emulators;
 mod fault;
 mod install;
 pub mod machine;
+mod pocketbase;
 mod process;
 pub mod tasks;
 pub mod template;

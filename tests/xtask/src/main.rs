@@ -18,7 +18,7 @@ struct Arguments {
 enum Task {
     /// All that a change must pass; sets up what it needs.
     Test,
-    /// What takes long: oracle, PyAirbyte, fuzzing, kills, Trino, long simulations.
+    /// What takes long: oracle, PyAirbyte, fuzzing, kills, Trino, PocketBase, long simulations.
     Prove,
     /// Emulated AWS with the templates' resources; prints variables for a shell to evaluate.
     Aws {
@@ -69,6 +69,8 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Records created, updated and conflicting on a `PocketBase` server, by a file alone.
+    Pocketbase,
     /// Loads every manifest in `HEADWATER_ORACLE` for `spec` and `discover`, and times it.
     Load,
 }
@@ -88,6 +90,7 @@ fn perform(task: Task) -> Result<(), Fault> {
         Task::Fuzz { minutes, seed, target } => tasks::fuzz(minutes, seed, target.as_deref()),
         Task::Pyairbyte => tasks::pyairbyte(),
         Task::Trino { seed } => tasks::trino(seed),
+        Task::Pocketbase => tasks::pocketbase(),
         Task::Load => tasks::load(),
     }
 }

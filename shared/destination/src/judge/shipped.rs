@@ -260,7 +260,7 @@ fn pages_on_other_hosts_are_refused() {
 }
 
 #[test]
-fn a_conflict_on_the_id_goes_on_as_an_update() {
+fn a_value_that_is_not_unique_goes_on_as_an_update() {
     let file = include_str!("../../../../config/destinations/pocketbase.yaml");
     let config = json!({"base_url": "http://h", "collection": "people"});
     let pocketbase = world("pocketbase", file, &config);
@@ -270,10 +270,16 @@ fn a_conflict_on_the_id_goes_on_as_an_update() {
     let taken = refused(&json!({"id": {"code": "validation_not_unique", "message": "x"}}));
     let items = settled(pocketbase.judge("CREATE", &call, (400, &taken)));
     assert_eq!(items[0].action, Action::Reroute { to: "UPDATE".parse().unwrap() });
-    let mail = refused(&json!({"email": {"code": "validation_not_unique", "message": "x"}}));
-    let items = settled(pocketbase.judge("CREATE", &call, (400, &mail)));
+    let missing = refused(&json!({"external_id": {"code": "validation_required"}}));
+    let items = settled(pocketbase.judge("CREATE", &call, (400, &missing)));
     assert_eq!(items[0].action, Action::Fail);
-    assert_eq!(items[0].code.as_deref(), Some("validation_not_unique"));
+    assert_eq!(items[0].code.as_deref(), Some("validation_required"));
+    // None with that id: another record has one of its values.
+    let none =
+        json!({"data": {}, "message": "The requested resource wasn't found.", "status": 404});
+    let items = settled(pocketbase.judge("UPDATE", &call, (404, &none)));
+    assert_eq!(items[0].action, Action::Fail);
+    assert!(matches!(pocketbase.judge("CREATE", &call, (404, &none)).next, Next::Stop { .. }));
     let made = settled(pocketbase.judge("CREATE", &call, (200, &json!({"id": "x"}))));
     assert_eq!(made[0].action, Action::Succeed);
 }

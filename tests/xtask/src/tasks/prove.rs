@@ -3,6 +3,7 @@
 use super::fuzz::fuzz;
 use super::kill::kill;
 use super::oracle::{FOLDER, Selection, interchange, load, oracle};
+use super::pocketbase::pocketbase;
 use super::pyairbyte::pyairbyte;
 use super::steps::Steps;
 use super::trino::trino;
@@ -34,6 +35,7 @@ pub fn prove() -> Result<(), Fault> {
     steps.step("fuzzing", || fuzz(MINUTES, None, None));
     steps.step("kills", || kill(ROUNDS, None));
     steps.step("views on Trino", || trino(None));
+    steps.step("a push to PocketBase", pocketbase);
     let seed = Dice::seed();
     steps.step(&format!("simulation of {WORLDS} worlds from SEED={seed}"), || {
         let mut worlds = cargo();
