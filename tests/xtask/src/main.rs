@@ -18,7 +18,7 @@ struct Arguments {
 enum Task {
     /// All that a change must pass; sets up what it needs.
     Test,
-    /// What takes long: oracle, PyAirbyte, fuzzing, kills, Trino, PocketBase, long simulations.
+    /// What takes long: oracle, PyAirbyte, fuzzing, kills, Trino, `PocketBase`, long simulations.
     Prove,
     /// Emulated AWS with the templates' resources; prints variables for a shell to evaluate.
     Aws {
@@ -47,6 +47,8 @@ enum Task {
         #[arg(long)]
         target: Option<String>,
     },
+    /// The shared call budget over a day of virtual time.
+    Budget,
     /// The command as a source of PyAirbyte, which is installed from `PyPI`.
     Pyairbyte,
     /// The interpreter against the reference, over the manifests in `HEADWATER_ORACLE`.
@@ -88,6 +90,7 @@ fn perform(task: Task) -> Result<(), Fault> {
         }
         Task::Interchange => tasks::interchange(),
         Task::Fuzz { minutes, seed, target } => tasks::fuzz(minutes, seed, target.as_deref()),
+        Task::Budget => tasks::budget(),
         Task::Pyairbyte => tasks::pyairbyte(),
         Task::Trino { seed } => tasks::trino(seed),
         Task::Pocketbase => tasks::pocketbase(),

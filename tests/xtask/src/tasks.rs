@@ -1,6 +1,7 @@
 //! The tasks.
 
 mod aws;
+mod budget;
 mod fuzz;
 mod kill;
 mod oracle;
@@ -12,6 +13,7 @@ mod test;
 mod trino;
 
 pub use aws::{down, up};
+pub use budget::budget;
 pub use fuzz::fuzz;
 pub use kill::kill;
 pub use oracle::{Selection, Share, interchange, load, oracle};

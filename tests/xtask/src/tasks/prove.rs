@@ -1,5 +1,6 @@
 //! `cargo xtask prove`: what takes too long for every change.
 
+use super::budget::budget;
 use super::fuzz::fuzz;
 use super::kill::kill;
 use super::oracle::{FOLDER, Selection, interchange, load, oracle};
@@ -19,7 +20,8 @@ const MINUTES: f64 = 10.0;
 /// Worlds of the long simulation.
 const WORLDS: u32 = 50_000;
 
-/// Oracle, kills, views on Trino, and simulations from a random seed that is printed.
+/// Oracle, kills, views on Trino, the call budget, and simulations from a random seed that is
+/// printed.
 pub fn prove() -> Result<(), Fault> {
     let mut steps = Steps::new();
     let faults = Selection { faults: true, ..Selection::default() };
@@ -36,6 +38,7 @@ pub fn prove() -> Result<(), Fault> {
     steps.step("kills", || kill(ROUNDS, None));
     steps.step("views on Trino", || trino(None));
     steps.step("a push to PocketBase", pocketbase);
+    steps.step("call budget", budget);
     let seed = Dice::seed();
     steps.step(&format!("simulation of {WORLDS} worlds from SEED={seed}"), || {
         let mut worlds = cargo();

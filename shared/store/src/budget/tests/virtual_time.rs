@@ -157,7 +157,7 @@ impl Cast {
         let name: TenantId = format!("tenant-{tenant}").parse().unwrap();
         let budgets = Budgets::new(store);
         let share = budgets.share(&name, vec![limit]);
-        let patience = Patience { longest: Duration::from_hours(1), waits: None };
+        let patience = Patience { longest: Duration::from_hours(48), waits: None };
         let want = NonZeroUsize::new(self.shape.want).unwrap();
         // Workers do not start at the same millisecond.
         worker.clock().sleep(Duration::from_secs(2).mul_f64(worker.ids().chance())).await;

@@ -48,10 +48,11 @@ fn sixty_four_workers_use_a_limit_fully_and_never_more() {
     assert!(facts.share_of_ideal() >= 0.99, "{facts}");
     assert!(facts.calls_a_write() >= 20.0, "{facts}");
     assert!(facts.longest_idle() <= Duration::from_secs(2), "{facts}");
-    for from in (2..minutes.saturating_sub(3)).step_by(4) {
-        let counts = facts.by_tenant(MINUTE * from, MINUTE * (from + 4));
+    let span = (minutes / 24).max(4);
+    for from in (2..=minutes.saturating_sub(span)).step_by(span as usize) {
+        let counts = facts.by_tenant(MINUTE * from, MINUTE * (from + span));
         let most = counts.iter().max().unwrap();
-        say(&format!("minutes {from} to {}: {counts:?}", from + 4));
+        say(&format!("minutes {from} to {}: {counts:?}", from + span));
         let fair = counts.iter().take(4).all(|count| count * 10 >= most * 8);
         assert!(fair, "calls of tenants from minute {from}: {counts:?}");
     }
