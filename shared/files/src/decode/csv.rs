@@ -26,8 +26,10 @@ impl Dialect {
         let format = &plan.feed.format;
         let named = facts.format.and_then(|(_, delimiter)| delimiter);
         let certain = named.filter(|delimiter| *delimiter != b',');
-        let delimiter =
-            format.delimiter.or(certain).unwrap_or_else(|| likely(head, named.unwrap_or(b',')));
+        let delimiter = format
+            .delimiter
+            .or(certain)
+            .unwrap_or_else(|| likely(first_row(plan, head), named.unwrap_or(b',')));
         Self { delimiter, quote: format.quote, escape: format.escape }
     }
 
@@ -40,10 +42,19 @@ impl Dialect {
     }
 }
 
-/// The delimiter that the first row has most of.
-fn likely(head: &[u8], otherwise: u8) -> u8 {
-    let first = head.split(|b| matches!(b, b'\n' | b'\r')).find(|line| !line.is_empty());
-    let first = first.unwrap_or_default();
+/// The first row, behind a header record, which may have other delimiters.
+fn first_row<'h>(plan: &Plan, head: &'h [u8]) -> &'h [u8] {
+    let mark = plan.feed.verify.header.as_deref();
+    let is_edge = |line: &[u8]| {
+        let rest = mark.and_then(|mark| line.strip_prefix(mark.as_bytes()));
+        rest.and_then(<[u8]>::first).is_some_and(|byte| !byte.is_ascii_alphanumeric())
+    };
+    let mut lines = head.split(|b| matches!(b, b'\n' | b'\r'));
+    lines.find(|line| !line.is_empty() && !is_edge(line)).unwrap_or_default()
+}
+
+/// The delimiter that a row has most of.
+fn likely(first: &[u8], otherwise: u8) -> u8 {
     let count = |delimiter: u8| first.split(|byte| *byte == delimiter).count();
     let mut best = (otherwise, count(otherwise));
     for delimiter in [b',', b';', b'|', b'\t', 1] {
