@@ -53,6 +53,12 @@ fn table(clock: &Arc<dyn Clock>) -> Box<dyn Table> {
     Box::new(DynamoTable::new(aws(), table, Arc::clone(clock)))
 }
 
+/// A table of its own under a clock that stands still.
+fn state() -> Arc<dyn Table> {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+    Arc::from(table(&clock))
+}
+
 fn queues() -> QueuePair {
     let (queue, dead_letters) = cloud().queue_pair(&fresh("queue"), DELIVERY_LIMIT).unwrap();
     let at = |queue: &String| {
@@ -113,12 +119,24 @@ async fn twenty_producers_claim_a_thousand_links_once_each_on_dynamodb() {
     producers::each_link_is_claimed_once_and_none_is_lost(table, clock).await;
 }
 
+#[tokio::test]
+async fn eighteen_records_of_three_vendors_are_eight_hosts_on_dynamodb() {
+    identity::eighteen_records_are_eight_hosts(state()).await;
+}
+
+/// `cargo xtask identity` gives a larger number of orders.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn records_become_the_same_hosts_on_dynamodb() {
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    let shared = || Arc::<dyn Table>::from(table(&clock));
-    identity::eighteen_records_are_eight_hosts(shared()).await;
-    identity::any_order_gives_the_same_hosts(shared(), 100).await;
-    identity::a_hundred_writers_make_one_host(shared(), "acme").await;
-    identity::recycled_addresses_stay_apart(shared()).await;
+async fn any_order_of_arrival_gives_the_same_hosts_on_dynamodb() {
+    let orders = Vars::process().parsed("ORDERS", 100).unwrap();
+    identity::any_order_gives_the_same_hosts(state(), orders).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_writers_make_one_host_on_dynamodb() {
+    identity::a_hundred_writers_make_one_host(state(), "acme").await;
+}
+
+#[tokio::test]
+async fn recycled_addresses_stay_apart_on_dynamodb() {
+    identity::recycled_addresses_stay_apart(state()).await;
 }

@@ -149,7 +149,8 @@ fn copied(folder: &Path, project: &str, goal: &str) -> Result<(), Fault> {
     fs::create_dir_all(folder).map_err(Fault::file(folder))?;
     fs::write(&file, project).map_err(Fault::file(&file))?;
     let mut maven = Command::new("mvn");
-    run(maven.current_dir(folder).args(["-q", "-B", goal, "-DoutputDirectory=lib"]))
+    // It ends with an escape sequence on stdout, which belongs to the task's own results.
+    output(maven.current_dir(folder).args(["-q", "-B", goal, "-DoutputDirectory=lib"])).map(drop)
 }
 
 /// Installs Trino; does nothing when it is there. Gives its folder.

@@ -18,7 +18,7 @@ struct Arguments {
 enum Task {
     /// All that a change must pass; sets up what it needs.
     Test,
-    /// What takes long: oracle, PyAirbyte, fuzzing, kills, Trino, `PocketBase`, long simulations.
+    /// What takes long: oracle, PyAirbyte, fuzzing, kills, Trino, `PocketBase`, identity, simulations.
     Prove,
     /// Emulated AWS with the templates' resources; prints variables for a shell to evaluate.
     Aws {
@@ -73,6 +73,12 @@ enum Task {
     },
     /// Records created, updated and conflicting on a `PocketBase` server, by a file alone.
     Pocketbase,
+    /// Orders of arrival on DynamoDB's local edition: each must give the same hosts.
+    Identity {
+        /// How many.
+        #[arg(long, default_value_t = tasks::ORDERS)]
+        orders: u32,
+    },
     /// Loads every manifest in `HEADWATER_ORACLE` for `spec` and `discover`, and times it.
     Load,
 }
@@ -94,6 +100,7 @@ fn perform(task: Task) -> Result<(), Fault> {
         Task::Pyairbyte => tasks::pyairbyte(),
         Task::Trino { seed } => tasks::trino(seed),
         Task::Pocketbase => tasks::pocketbase(),
+        Task::Identity { orders } => tasks::identity(orders),
         Task::Load => tasks::load(),
     }
 }

@@ -3,6 +3,7 @@
 mod aws;
 mod budget;
 mod fuzz;
+mod identity;
 mod kill;
 mod oracle;
 mod pocketbase;
@@ -15,6 +16,7 @@ mod trino;
 pub use aws::{down, up};
 pub use budget::budget;
 pub use fuzz::fuzz;
+pub use identity::{ORDERS, identity};
 pub use kill::kill;
 pub use oracle::{Selection, Share, interchange, load, oracle};
 pub use pocketbase::pocketbase;

@@ -2,6 +2,7 @@
 
 use super::budget::budget;
 use super::fuzz::fuzz;
+use super::identity::{ORDERS, identity};
 use super::kill::kill;
 use super::oracle::{FOLDER, Selection, interchange, load, oracle};
 use super::pocketbase::pocketbase;
@@ -20,8 +21,8 @@ const MINUTES: f64 = 10.0;
 /// Worlds of the long simulation.
 const WORLDS: u32 = 50_000;
 
-/// Oracle, kills, views on Trino, the call budget, and simulations from a random seed that is
-/// printed.
+/// Oracle, kills, views on Trino, the call budget, orders of arrival, and simulations from a
+/// random seed that is printed.
 pub fn prove() -> Result<(), Fault> {
     let mut steps = Steps::new();
     let faults = Selection { faults: true, ..Selection::default() };
@@ -39,6 +40,7 @@ pub fn prove() -> Result<(), Fault> {
     steps.step("views on Trino", || trino(None));
     steps.step("a push to PocketBase", pocketbase);
     steps.step("call budget", budget);
+    steps.step("orders of arrival on DynamoDB", || identity(ORDERS));
     let seed = Dice::seed();
     steps.step(&format!("simulation of {WORLDS} worlds from SEED={seed}"), || {
         let mut worlds = cargo();
