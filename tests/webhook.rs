@@ -18,7 +18,7 @@ use local::FolderSecrets;
 use model::Timestamp;
 use ports::{Deadline, Method};
 use serde_json::{Value, json};
-use store::{Standing, StreamKey};
+use store::{Counts, Standing, StreamKey};
 use testkit::MemoryMetrics;
 use tokio::task::JoinSet;
 
@@ -48,8 +48,12 @@ async fn take(
 
 impl Shop {
     async fn new() -> Self {
+        Self::pulling("[orders, customers]").await
+    }
+
+    async fn pulling(streams: &str) -> Self {
         let ground = Ground::new().await;
-        ground.shop("acme", "/rutter/versioned", "    streams: [orders, customers]\n", None);
+        ground.shop("acme", "/rutter/versioned", &format!("    streams: {streams}\n"), None);
         let file = std::fs::read_to_string(ground.folder.path().join("config/tenants/acme.yaml"));
         ground.put("config/tenants/acme.yaml", &format!("{}{CONNECTION}", file.unwrap()));
         ground.pull("acme").await;
@@ -81,14 +85,20 @@ impl Shop {
         statuses.iter().map(|status| status.as_u64().unwrap()).collect()
     }
 
-    async fn work(&self) -> usize {
-        let jobs = self.ground.waiting().await;
-        let count = jobs.len();
-        for job in jobs {
-            let outcome = self.ground.run(job).await;
-            assert!(matches!(outcome, Outcome::Complete { .. }), "{outcome:?}");
+    /// Runs the jobs that wait; gives what each counted.
+    async fn runs(&self) -> Vec<Counts> {
+        let mut all = Vec::new();
+        for job in self.ground.waiting().await {
+            match self.ground.run(job).await {
+                Outcome::Complete { counts } => all.push(counts),
+                outcome => panic!("{outcome:?}"),
+            }
         }
-        count
+        all
+    }
+
+    async fn work(&self) -> usize {
+        self.runs().await.len()
     }
 
     async fn view_is_true(&self) -> bool {
@@ -109,6 +119,25 @@ async fn a_delete_that_a_provider_tells_is_confirmed_by_it_and_the_row_is_gone()
     shop.ground.admin(Method::Delete, &format!("rows/bluebird-shop/orders/{gone}")).await;
     shop.notice("ORDER_DELETED", json!({"id": gone})).await;
     assert_eq!(shop.work().await, 1);
+    assert!(shop.view_is_true().await);
+}
+
+#[tokio::test]
+async fn a_row_that_a_notice_calls_gone_is_asked_for_alone() {
+    let shop = Shop::pulling("[{name: orders, reconcile: {every: 1000 runs}}]").await;
+    let orders = shop.ground.truth("orders").await;
+    let [gone, kept]: [&String; 2] = orders.iter().take(2).collect::<Vec<_>>().try_into().unwrap();
+    shop.ground.admin(Method::Delete, &format!("rows/bluebird-shop/orders/{gone}")).await;
+    for id in [gone, kept] {
+        assert_eq!(shop.notice("ORDER_DELETED", json!({"id": id})).await, [202]);
+    }
+    assert!(!shop.view_is_true().await, "no row is hidden because a notice says so");
+    let runs = shop.runs().await;
+    assert_eq!(runs.iter().map(|run| run.gone).sum::<u64>(), 1);
+    assert!(runs.iter().all(|run| run.pages <= 1), "what has changed, not everything: {runs:?}");
+    assert!(shop.view_is_true().await);
+    assert_eq!(shop.notice("ORDER_DELETED", json!({"id": kept})).await, [202]);
+    assert_eq!(shop.runs().await[0].gone, 0, "it is still there");
     assert!(shop.view_is_true().await);
 }
 

@@ -180,6 +180,11 @@ impl Pull for SimPull {
             next: Some(from.cloned().unwrap_or(first)),
         }))
     }
+
+    /// Nobody asks: this provider sends no notices.
+    async fn is_gone(&self, _: &str) -> Result<bool, PullError> {
+        Ok(false)
+    }
 }
 
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 mod check;
 mod prepare;
+mod single;
 
 use std::collections::HashSet;
 use std::fmt;

@@ -175,7 +175,7 @@ impl Sources for Configured {
         groups::alone(&self.store, &source, stream).await?;
         let stream = source.stream(&stream.stream).map_err(failed)?.clone();
         stream.landable().map_err(failed)?;
-        Ok(Arc::new(read::Connected::new(stream, now)))
+        Ok(Arc::new(read::Connected::new(source, stream, now)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pulls one stream of one tenant and lands it as NDJSON: lease, plan, pages, parts, commit, state,
 //! in that order, so that a run may stop or die anywhere and the next one goes on.
 
+mod confirm;
 mod end;
 mod feed;
 mod gone;

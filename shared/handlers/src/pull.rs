@@ -173,6 +173,9 @@ pub trait Pull: Debug + Send + Sync {
 
     /// Reads a slice from a place; from its first page when none is given.
     async fn read(&self, slice: &Value, from: Option<&Value>) -> Result<Box<dyn Pages>, PullError>;
+
+    /// Whether the source says that there is no such row; `path` is where it would give it.
+    async fn is_gone(&self, path: &str) -> Result<bool, PullError>;
 }
 
 /// What is configured for a stream.

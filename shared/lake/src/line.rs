@@ -133,6 +133,17 @@ impl RowKey {
         String::from_utf8(out).ok().map(Self)
     }
 
+    /// The key of one field, by the text of its value; none where the key has more fields.
+    pub fn single(primary_key: &[Vec<String>], value: &str) -> Option<Self> {
+        let [path] = primary_key else { return None };
+        let mut out = vec![b'{'];
+        string_into(&mut out, &path.join("."));
+        out.push(b':');
+        string_into(&mut out, value);
+        out.push(b'}');
+        String::from_utf8(out).ok().map(Self)
+    }
+
     /// The digest that stands for the key where many are held.
     pub(crate) fn digest(&self) -> RecordsDigest {
         let mut digest = RecordsDigest::default();

@@ -22,7 +22,7 @@ pub use settings::{Compression, Limits, Settings};
 pub use tenant::{Connection, SecretUse, StreamConfig, Streams, SyncMode, TenantFile};
 pub use time::{Every, Schedule, duration_text, parse_duration};
 pub use webhook::{
-    Algorithm, Encoding, HookAction, Reaction, Signature, SignedTime, Subject, Webhook,
+    Algorithm, Encoding, HookAction, Reaction, RowRule, Signature, SignedTime, Subject, Webhook,
 };
 
 /// The JSON Schema of every kind of file, by its name: `tenant`, `overlay`, `customer`,

@@ -89,6 +89,11 @@ impl StreamKey {
         self.row("asked".to_owned())
     }
 
+    /// The row that says: this row of the source may be gone.
+    pub(crate) fn doubt(&self, digest: &str) -> Key {
+        self.row(format!("doubt#{digest}"))
+    }
+
     /// Its row in the tenant's list of streams.
     pub(crate) fn listed(&self) -> Key {
         let stream = encode_segment(self.stream.as_str());
@@ -135,6 +140,13 @@ pub(crate) fn due_partition(shard: u8) -> String {
 
 pub(crate) fn unpublished_partition(shard: u8) -> String {
     format!("unpublished#{shard:02}")
+}
+
+/// 32 hexadecimal digits that stand for a text.
+pub(crate) fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let first = digest.iter().take(16).fold(0u128, |all, byte| all << 8 | u128::from(*byte));
+    format!("{first:032x}")
 }
 
 /// What the due index and the tenant's list say of a stream.

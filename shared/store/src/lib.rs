@@ -8,6 +8,7 @@
 pub mod airbyte;
 pub mod budget;
 pub mod cluster;
+mod doubt;
 mod drift;
 mod due;
 mod error;
@@ -31,6 +32,7 @@ mod slices;
 mod snapshot;
 mod work;
 
+pub use doubt::{Doubt, Doubted};
 pub use drift::{DriftScope, Drifted};
 pub use due::Claim;
 pub use error::{Refusal, StoreError};

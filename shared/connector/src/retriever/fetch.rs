@@ -36,6 +36,7 @@ pub(crate) struct Fetcher {
 /// An answer that the stream's rules let pass.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    pub(crate) status: u16,
     pub(crate) body: Bytes,
     pub(super) headers: Vec<(String, String)>,
     /// Whether the body is read at all.
@@ -53,7 +54,8 @@ impl Answer {
     /// A page that came along with a record of the parent.
     pub(super) fn given(body: Bytes, started: Timestamp) -> Self {
         let (headers, lists) = (Vec::new(), Lists::default());
-        Self { body, headers, has_records: true, is_end: false, started, lists, request: None }
+        let (status, has_records, is_end) = (200, true, false);
+        Self { status, body, headers, has_records, is_end, started, lists, request: None }
     }
 }
 
@@ -273,8 +275,9 @@ impl Core {
     ) -> Result<Judged, Error> {
         let message = || format!("the source answers {}", response.status);
         let answer = |response: Response, has_records| {
-            let Response { headers, body, .. } = response;
+            let Response { status, headers, body } = response;
             Ok(Judged::Answer(Answer {
+                status,
                 body,
                 headers,
                 has_records,

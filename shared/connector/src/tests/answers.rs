@@ -139,3 +139,21 @@ async fn refused_credentials_say_nothing_about_a_place() {
         assert_eq!(error.may_be_the_place(), place, "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_row_that_is_asked_for_by_itself_is_there_or_gone() {
+    let provider = Provider::default();
+    let source = source(ORDERS, "unsupported: [{status: 404, body: plan}]", &provider);
+    let orders = "orders".parse().unwrap();
+    for (status, body) in [(503, ""), (200, "{}"), (404, ""), (410, ""), (404, "plan"), (403, "")] {
+        provider.add(status, &[], body);
+    }
+    assert!(!source.is_gone(&orders, "orders/7").await.unwrap(), "after another try");
+    assert!(source.is_gone(&orders, "orders/8").await.unwrap());
+    assert!(source.is_gone(&orders, "orders/9").await.unwrap());
+    let offered = source.is_gone(&orders, "orders/9").await;
+    assert!(matches!(offered, Err(Error::Unsupported { .. })), "the overlay knows better");
+    assert_eq!(source.is_gone(&orders, "orders/9").await.unwrap_err().retry(), Retry::Never);
+    let base = "https://api.example.com/v1/orders/7?limit=2";
+    assert_eq!(provider.calls()[..2], [base, base]);
+}

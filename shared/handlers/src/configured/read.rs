@@ -1,7 +1,7 @@
 //! A connector's stream, as extract reads it.
 
 use async_trait::async_trait;
-use connector::{Page, PageReader, Partition, Position, PositionKind, Slice, Stream};
+use connector::{Page, PageReader, Partition, Position, PositionKind, Slice, Source, Stream};
 use futures_util::stream::{BoxStream, StreamExt};
 use model::{CursorValue, Retry, Timestamp};
 use serde::Serialize;
@@ -17,13 +17,14 @@ use crate::pull::{
 /// A stream that is open for one run.
 #[derive(Debug)]
 pub(super) struct Connected {
+    source: Source,
     stream: Stream,
     now: Timestamp,
 }
 
 impl Connected {
-    pub(super) fn new(stream: Stream, now: Timestamp) -> Self {
-        Self { stream, now }
+    pub(super) fn new(source: Source, stream: Stream, now: Timestamp) -> Self {
+        Self { source, stream, now }
     }
 }
 
@@ -53,6 +54,10 @@ impl Pull for Connected {
         let from: Option<Position> = from.map(read).transpose()?;
         let resumed = from.is_some();
         Ok(Box::new(Walk { reader: self.stream.read(&slice, from), resumed }))
+    }
+
+    async fn is_gone(&self, path: &str) -> Result<bool, PullError> {
+        self.source.is_gone(self.stream.name(), path).await.map_err(failed)
     }
 }
 

@@ -43,6 +43,16 @@ impl Work<'_> {
         if absent.is_empty() || self.is_too_many(absent.len() as u64, met) {
             return Ok(());
         }
+        self.hide(&absent, walk.started, id).await
+    }
+
+    /// Lands and commits a tombstone for each of some rows, which were seen to be gone then.
+    pub(super) async fn hide(
+        &self,
+        rows: &[RowKey],
+        seen: Timestamp,
+        id: SliceId,
+    ) -> Result<(), Error> {
         let open = OpenSlice {
             id,
             slice: serde_json::Value::Null,
@@ -52,8 +62,8 @@ impl Work<'_> {
         };
         let mut lander = Lander::new(self, &open)?;
         let mut writer = PartWriter::new(self.codec(), self.part_bytes()).map_err(encode)?;
-        let header = self.tombstone_header(walk.started);
-        for (ordinal, key) in (0u64..).zip(&absent) {
+        let header = self.tombstone_header(seen);
+        for (ordinal, key) in (0u64..).zip(rows) {
             writer.write_tombstone(&header, ordinal, key).map_err(encode)?;
             if writer.is_full()
                 && let Some(part) = writer.finish().map_err(encode)?
@@ -64,8 +74,8 @@ impl Work<'_> {
         if let Some(part) = writer.finish().map_err(encode)? {
             lander.store(part).await?;
         }
-        let rows = absent.len() as u64;
-        let sofar = Sofar { rows, started: Some(walk.started), ..lander.sofar };
+        let rows = rows.len() as u64;
+        let sofar = Sofar { rows, started: Some(seen), ..lander.sofar };
         let whole = Landed { sofar, ..Landed::default() };
         let done = self.hold.commit(&self.plan, &open, whole).await?;
         self.count(|counts| counts.gone += rows);
@@ -99,14 +109,14 @@ impl Work<'_> {
         too_many
     }
 
-    fn tombstone_header(&self, walk: Timestamp) -> LineHeader {
+    fn tombstone_header(&self, seen: Timestamp) -> LineHeader {
         let key = self.key();
         LineHeader::new(&LineContext {
             tenant: &key.tenant,
             connection: &key.connection,
             stream: &key.stream,
             run: self.hold.run(),
-            request_start: walk,
+            request_start: seen,
             slice: GONE,
             page: 0,
         })

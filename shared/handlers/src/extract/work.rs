@@ -145,6 +145,9 @@ impl<'a> Work<'a> {
         if !self.hold.is_finished(plan).await? {
             return Ok(Left::Open);
         }
+        if !self.confirm().await? {
+            return Ok(Left::Open);
+        }
         let walk = self.hold.head().await.reconciling;
         let walk = walk.filter(|_| plan.purpose == Purpose::Incremental);
         if let Some(walk) = &walk {

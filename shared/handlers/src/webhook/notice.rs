@@ -1,13 +1,20 @@
 //! What a notice says, and what follows from it.
 
-use model::config::{Connection, HookAction, Reaction, Streams, Webhook};
+use model::config::{Connection, HookAction, Reaction, RowRule, Streams, Webhook};
 use model::{Metric, StreamName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use store::{Asked, Notice, Sight, Standing, StreamKey};
+use store::{Asked, Doubt, Notice, Sight, Standing, StreamKey};
 
 use super::{Deps, Error, Found, Taken};
 use crate::job::{Job, enqueue};
+
+/// Longest id of a row, in bytes.
+const LONGEST_ID: usize = 512;
+
+/// What an id has that stands in a path as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A notice's body.
 #[derive(Debug)]
@@ -31,7 +38,11 @@ impl Body {
 
 /// A text at a path such as `data.type`.
 fn text<'j>(json: &'j Value, path: &str) -> Option<&'j str> {
-    path.split('.').try_fold(json, |value, name| value.get(name))?.as_str()
+    at(json, path)?.as_str()
+}
+
+fn at<'j>(json: &'j Value, path: &str) -> Option<&'j Value> {
+    path.split('.').try_fold(json, |value, name| value.get(name))
 }
 
 /// Does what the overlay says of the event.
@@ -45,24 +56,67 @@ pub(super) async fn react(
     let event = notice.event.as_str();
     let action = webhook.actions.iter().find(|action| action.names(event));
     let reaction = action.map_or(Reaction::Ignore, |action| action.reaction);
-    let taken = match (action, reaction) {
-        (Some(action), Reaction::Pull) => {
-            pull(deps, found, (action, bytes), Sight::Changes).await?
-        }
-        (Some(action), Reaction::Reconcile) => {
-            pull(deps, found, (action, bytes), Sight::Everything).await?
-        }
-        (Some(action), Reaction::Ready) => {
-            deps.store.stands((tenant, connection), Standing::Ready, event).await?;
-            pull(deps, found, (action, bytes), Sight::Changes).await?
-        }
-        (_, Reaction::NeedsUpdate) => suspend(deps, found, Standing::NeedsUpdate, event).await?,
-        (_, Reaction::Disabled) => suspend(deps, found, Standing::Disabled, event).await?,
-        (None, _) | (_, Reaction::Ignore) => Taken::default(),
+    let taken = match action {
+        Some(action) => perform(deps, found, (action, notice), bytes).await?,
+        None => Taken::default(),
     };
     let Taken { jobs, waiting } = taken;
     tracing::info!(%tenant, %connection, event, ?reaction, jobs, waiting, "a notice is taken");
     Ok(taken)
+}
+
+async fn perform(
+    deps: &Deps,
+    found: &Found,
+    (action, notice): (&HookAction, &Body),
+    bytes: &[u8],
+) -> Result<Taken, Error> {
+    let event = notice.event.as_str();
+    match action.reaction {
+        Reaction::Pull => pull(deps, found, (action, bytes), Sight::Changes).await,
+        Reaction::Reconcile => pull(deps, found, (action, bytes), Sight::Everything).await,
+        Reaction::Confirm => confirm(deps, found, (action, notice), bytes).await,
+        Reaction::Ready => {
+            deps.store.stands(found.names(), Standing::Ready, event).await?;
+            pull(deps, found, (action, bytes), Sight::Changes).await
+        }
+        Reaction::NeedsUpdate => suspend(deps, found, Standing::NeedsUpdate, event).await,
+        Reaction::Disabled => suspend(deps, found, Standing::Disabled, event).await,
+        Reaction::Ignore => Ok(Taken::default()),
+    }
+}
+
+/// Asks for streams now, and notes the row to ask for that the notice is about. Where it names
+/// none, everything is read.
+async fn confirm(
+    deps: &Deps,
+    found: &Found,
+    (action, notice): (&HookAction, &Body),
+    bytes: &[u8],
+) -> Result<Taken, Error> {
+    let doubt = action.row.as_ref().and_then(|rule| doubt(rule, notice));
+    let Some(doubt) = doubt else {
+        return pull(deps, found, (action, bytes), Sight::Everything).await;
+    };
+    for stream in streams(deps, found, action).await? {
+        deps.store.doubt(&key(found, stream), &doubt).await?;
+    }
+    pull(deps, found, (action, bytes), Sight::Changes).await
+}
+
+/// The row that a notice is about, and where it would be. An id that is a step within a path is
+/// none.
+fn doubt(rule: &RowRule, notice: &Body) -> Option<Doubt> {
+    let id = match at(&notice.json, &rule.id)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    if matches!(id.as_str(), "" | "." | "..") || id.len() > LONGEST_ID {
+        return None;
+    }
+    let segment = utf8_percent_encode(&id, SEGMENT).to_string();
+    Some(Doubt { path: rule.path.replace("{id}", &segment), id })
 }
 
 /// Asks for streams now. While the jobs that a notice led to have not begun, the same notice leads

@@ -22,6 +22,7 @@ webhook:
     - {events: [INITIAL_UPDATE], do: ready}
     - {events: ['ORDER_DELETED'], do: reconcile, streams: [orders]}
     - {events: ['ORDER_*'], do: pull, streams: [orders]}
+    - {events: ['CUSTOMER_DELETED'], do: confirm, streams: [customers], row: {id: customer.id, path: 'customers/{id}'}}
     - {events: [CONNECTION_DISABLED], do: disabled}
 ";
 
@@ -279,6 +280,30 @@ async fn a_delete_is_a_hint_that_has_everything_read() {
     let (head, _) = world.deps.store.head(&key("acme", "shop", "orders")).await.unwrap().unwrap();
     assert_eq!((head.reconciled, head.since_reconcile), (None, u32::MAX));
     assert_eq!(world.streams(), ["acme/orders"]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_called_gone_is_noted_to_be_asked_for() {
+    let world = world().await;
+    let customers = key("acme", "shop", "customers");
+    let deleted = |id: Value| {
+        json!({"code": "CUSTOMER_DELETED", "connection_id": "c-1", "customer": {"id": id}})
+            .to_string()
+    };
+    let everything = async || {
+        let (head, _) = world.deps.store.head(&customers).await.unwrap().unwrap();
+        head.since_reconcile == u32::MAX
+    };
+    for id in [json!("a/b?c=1#"), json!(7), json!("a/b?c=1#")] {
+        assert_eq!(world.signed(&deleted(id)).await, 202);
+    }
+    let (doubts, _) = world.deps.store.doubts(&customers, None).await.unwrap();
+    let mut paths: Vec<_> = doubts.into_iter().map(|one| one.doubt.path).collect();
+    paths.sort();
+    assert_eq!(paths, ["customers/7", "customers/a%2Fb%3Fc%3D1%23"]);
+    assert_eq!((world.streams(), everything().await), (vec!["acme/customers".to_owned()], false));
+    world.signed(&deleted(json!(".."))).await;
+    assert!(everything().await, "what names no row has everything read");
 }
 
 #[tokio::test]

@@ -170,6 +170,21 @@ fn every_fault_of_an_overlay_is_told_at_once() {
 }
 
 #[test]
+fn a_row_is_asked_for_where_an_action_confirms() {
+    let hook = "webhook:\n  signature: {header: X, algorithm: hmac_sha1, encoding: hex, keys: k}\n  event: type\n  actions:\n";
+    faults(
+        Overlay::parse(&document(&format!(
+            "{hook}    - {{events: A, do: confirm}}\n    - {{events: B, do: pull, row: {{id: b.id, path: bs}}}}\n",
+        ))),
+        &[
+            "t.yaml:5:7: webhook.actions[0]: `row` and `do: confirm` need each other",
+            "t.yaml:6:7: webhook.actions[1]: `row` and `do: confirm` need each other",
+            "t.yaml:6:51: webhook.actions[1].row.path: a path with `{id}` where the row's id stands",
+        ],
+    );
+}
+
+#[test]
 fn customers_and_settings_are_read() {
     let customer = CustomerFile::parse(&document("tenants: [a, b]\ntarget: customers/x\n"));
     let customer = customer.unwrap();

@@ -111,6 +111,20 @@ pub struct HookAction {
     /// The streams to pull; all of the connection, unless said otherwise.
     #[serde(default)]
     pub streams: Vec<StreamName>,
+    /// With `confirm`: how the row is asked for that the event is about.
+    #[serde(default)]
+    pub row: Option<RowRule>,
+}
+
+/// How a row is asked for that an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowRule {
+    /// Field of the body that holds its id, the value of the streams' primary key.
+    pub id: String,
+    /// Path below the requester's base that gives the row alone, with `{id}` in its place. It is
+    /// gone where the source answers 404 or 410.
+    pub path: String,
 }
 
 /// What an event leads to.
@@ -122,6 +136,9 @@ pub enum Reaction {
     /// Its streams are pulled now, and all their rows read, where they are reconciled at all: what
     /// is gone is confirmed by the source itself.
     Reconcile,
+    /// Its streams are pulled now, and the row is asked for that the event is about: it is hidden
+    /// if the source says that there is no such row. Where the event names no row, as `reconcile`.
+    Confirm,
     /// The connection is ready: noted, and its streams are pulled now.
     Ready,
     /// The connection wants a person to sign in again: noted, and an alarm.
@@ -233,12 +250,13 @@ impl Decoder<'_> {
     }
 
     fn hook_action(&mut self, at: &At<'_>) -> Option<HookAction> {
-        if !self.names(at, &["events", "do", "streams"]) {
+        if !self.names(at, &["events", "do", "streams", "row"]) {
             return None;
         }
         let reactions = [
             ("pull", Reaction::Pull),
             ("reconcile", Reaction::Reconcile),
+            ("confirm", Reaction::Confirm),
             ("ready", Reaction::Ready),
             ("needs_update", Reaction::NeedsUpdate),
             ("disabled", Reaction::Disabled),
@@ -253,7 +271,25 @@ impl Decoder<'_> {
                 streams.extend(name.and_then(|name| self.kept(&item, name.parse())));
             }
         }
-        Some(HookAction { events: events?, reaction: reaction?, streams })
+        let row = at.field("row").and_then(|row| self.row(&row));
+        if at.field("row").is_some() != (reaction == Some(Reaction::Confirm)) {
+            self.fault(at, "`row` and `do: confirm` need each other");
+        }
+        Some(HookAction { events: events?, reaction: reaction?, streams, row })
+    }
+
+    fn row(&mut self, at: &At<'_>) -> Option<RowRule> {
+        if !self.names(at, &["id", "path"]) {
+            return None;
+        }
+        let id = self.required(at, "id").and_then(|id| self.text(&id));
+        let path = self.required(at, "path").and_then(|path| self.text(&path));
+        if let (Some(path), Some(place)) = (&path, at.field("path"))
+            && !path.contains("{id}")
+        {
+            self.fault(&place, "a path with `{id}` where the row's id stands");
+        }
+        Some(RowRule { id: id?, path: path? })
     }
 }
 

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ports::{Expect, Key, MAX_ITEM_BYTES, Version, Write};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::Scope;
 use super::find::Live;
 use crate::StoreError;
 use crate::key::SHARDS;
+pub(super) use crate::key::digest;
 use crate::row::{encode, put};
 
 /// Most bytes of the body of a row, so that it fits into an item with its key.
@@ -86,13 +86,6 @@ impl Head {
     pub(super) fn is_outdated(&self, rules: &str) -> bool {
         self.rules != rules && self.count() > 0
     }
-}
-
-/// 32 hexadecimal digits that stand for a text.
-pub(super) fn digest(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    let first = digest.iter().take(16).fold(0u128, |all, byte| all << 8 | u128::from(*byte));
-    format!("{first:032x}")
 }
 
 /// Where the rows of a scope lie.

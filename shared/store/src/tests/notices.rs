@@ -70,3 +70,21 @@ async fn a_standing_is_news_once() {
     let state = world.store.connection_state(of).await.unwrap().unwrap();
     assert_eq!((state.standing, state.event.as_str()), (Standing::Ready, "Y"));
 }
+
+#[tokio::test]
+async fn a_doubt_that_is_noted_again_outlives_its_answer() {
+    let world = world();
+    let key = world.enrolled("orders").await;
+    let doubt = |id: &str| Doubt { id: id.to_owned(), path: format!("orders/{id}") };
+    for id in ["1", "2"] {
+        world.store.doubt(&key, &doubt(id)).await.unwrap();
+    }
+    let (mut asked, more) = world.store.doubts(&key, None).await.unwrap();
+    assert_eq!((asked.len(), more), (2, None));
+    world.store.doubt(&key, &doubt("2")).await.unwrap();
+    world.store.answered(&key, &asked).await.unwrap();
+    asked = world.store.doubts(&key, None).await.unwrap().0;
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].doubt, doubt("2"));
+    assert!(world.store.doubts(&stream("invoices"), None).await.unwrap().0.is_empty());
+}
