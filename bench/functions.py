@@ -105,6 +105,8 @@ def start(program, name):
         "JOBS_DEAD_LETTERS_URL": f"http://{address}/000000000000/dead",
         "TRANSFORM_QUEUE_URL": f"http://{address}/000000000000/commits",
         "TRANSFORM_DEAD_LETTERS_URL": f"http://{address}/000000000000/commits-dead",
+        "PUSH_QUEUE_URL": f"http://{address}/000000000000/pushes",
+        "PUSH_DEAD_LETTERS_URL": f"http://{address}/000000000000/pushes-dead",
         "SECRETS_PREFIX": "headwater",
     }
     began = time.perf_counter()

@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("intake", &["aws", "handlers", "host", "http", "ports", "sftp", "store"]),
     ("compact", &["aws", "handlers", "host", "model", "ports", "store"]),
     ("export", &["aws", "handlers", "host", "model", "ports"]),
+    ("push", &["aws", "handlers", "host", "http", "store"]),
     ("transform", &["aws", "handlers", "host", "model", "ports", "store"]),
     ("webhook", &["aws", "handlers", "host", "store"]),
     (
@@ -95,6 +96,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "schedule",
             "extract",
             "export",
+            "push",
             "transform",
             "webhook",
             "intake",

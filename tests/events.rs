@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use handlers::job::Job;
-use handlers::{compact, event, export, extract, files, schedule, transform, webhook};
+use handlers::{compact, event, export, extract, files, push, schedule, transform, webhook};
 use ports::Received;
 
 fn root() -> PathBuf {
@@ -34,7 +34,7 @@ fn every_folder_of_events_belongs_to_a_function_of_this_test() {
     folders.sort();
     assert_eq!(
         folders,
-        ["compact", "export", "extract", "intake", "schedule", "transform", "webhook"]
+        ["compact", "export", "extract", "intake", "push", "schedule", "transform", "webhook"]
     );
     for folder in folders {
         assert!(root().join("functions").join(&folder).is_dir(), "{folder}");
@@ -77,6 +77,31 @@ fn every_event_of_extract_is_decoded_and_only_poison_is_no_job() {
         for message in &messages {
             assert!(!message.group.is_empty(), "{name}");
             assert_eq!(message.not_before.is_some(), name == "too_early.json", "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_event_of_push_is_decoded_and_only_poison_is_no_work() {
+    for (name, text) in events("push") {
+        let event: push::Event =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let batch = match event {
+            push::Event::Batch(batch) => batch,
+            push::Event::Work(work) => {
+                let begins = match work {
+                    push::Work::Push { .. } | push::Work::Take { .. } => "by_hand",
+                    push::Work::Sweep { .. } => "sweep",
+                };
+                assert!(name.starts_with(begins), "{name}");
+                continue;
+            }
+        };
+        for message in batch.records.into_iter().map(Received::from) {
+            let told = event::created_keys(&message.body);
+            let work = serde_json::from_str::<push::Work>(&message.body);
+            let is_poison = told.is_none() && work.is_err();
+            assert_eq!(is_poison, name == "poison_message.json", "{name}");
         }
     }
 }

@@ -124,6 +124,7 @@ impl Ground {
         let (queue, dead) = cloud.queue_pair(&fresh("jobs"), ports::DELIVERY_LIMIT).unwrap();
         let (commits, bad) = cloud.queue_pair(&fresh("commits"), ports::DELIVERY_LIMIT).unwrap();
         let (looks, lost) = cloud.queue_pair(&fresh("looks"), ports::DELIVERY_LIMIT).unwrap();
+        let (pushes, unpushed) = cloud.queue_pair(&fresh("pushes"), ports::DELIVERY_LIMIT).unwrap();
         for (name, value) in Account::of("bluebird", "shop").unwrap().secrets {
             cloud.secret(&format!("{secrets}/bluebird/{name}"), value).unwrap();
         }
@@ -136,6 +137,8 @@ impl Ground {
             ("TRANSFORM_DEAD_LETTERS_URL", bad),
             ("FILES_QUEUE_URL", looks),
             ("FILES_DEAD_LETTERS_URL", lost),
+            ("PUSH_QUEUE_URL", pushes),
+            ("PUSH_DEAD_LETTERS_URL", unpushed),
             ("SECRETS_PREFIX", secrets),
             ("HEADWATER_ALLOW_HOSTS", provider.address().to_string()),
         ];

@@ -21,6 +21,7 @@ use crate::sqs::{QueueUrls, SqsQueue};
 ///   that none can.
 /// - `FILES_QUEUE_URL`, `FILES_DEAD_LETTERS_URL`: looks at places of partners' files, and those that
 ///   failed for good.
+/// - `PUSH_QUEUE_URL`, `PUSH_DEAD_LETTERS_URL`: what wakes pushes, and what wakes none.
 /// - `SECRETS_PREFIX`: tenants' secrets are named `<prefix>/<tenant>/<name>`.
 ///
 /// All of them are required, besides those of [`Aws`].
@@ -38,6 +39,8 @@ pub struct Resources {
     pub transforms: Arc<dyn Queue>,
     /// Looks at places of partners' files.
     pub files: Arc<dyn Queue>,
+    /// What wakes pushes.
+    pub pushes: Arc<dyn Queue>,
     /// Tenants' secrets.
     pub secrets: Arc<dyn Secrets>,
 }
@@ -63,6 +66,7 @@ impl Resources {
             jobs: queue("JOBS_QUEUE_URL", "JOBS_DEAD_LETTERS_URL")?,
             transforms: queue("TRANSFORM_QUEUE_URL", "TRANSFORM_DEAD_LETTERS_URL")?,
             files: queue("FILES_QUEUE_URL", "FILES_DEAD_LETTERS_URL")?,
+            pushes: queue("PUSH_QUEUE_URL", "PUSH_DEAD_LETTERS_URL")?,
             secrets: Arc::new(SecretsManager::new(shared(), vars.required("SECRETS_PREFIX")?)),
         })
     }

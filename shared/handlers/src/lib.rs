@@ -12,6 +12,7 @@ pub mod files;
 pub mod identity;
 pub mod job;
 pub mod pull;
+pub mod push;
 pub mod quarantine;
 pub mod report;
 pub mod schedule;

@@ -107,6 +107,18 @@ metrics! {
     FilesUnmarked: Count,
     /// Markers whose files have not come.
     MarkersAlone: Count,
+    /// Items that a destination took, or had already.
+    RecordsPushed: Count,
+    /// Items that a destination refused, or of which nobody knows.
+    RecordsUnpushed: Count,
+    /// Codes of destinations that no rule knows.
+    CodesUnknown: Count,
+    /// Pushes that were stopped because a destination refuses everything.
+    PushesStopped: Count,
+    /// Files of which all rows are at their destination.
+    FilesPushed: Count,
+    /// Files of which some rows are not at their destination.
+    FilesUnpushed: Count,
     /// Processes started.
     ColdStarts: Count,
 }

@@ -20,6 +20,7 @@
 //! Nothing here is for production: clauses panic when they do not hold.
 
 mod clock;
+pub mod crm;
 mod faulty;
 pub mod file_drop;
 mod kept;

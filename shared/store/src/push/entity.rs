@@ -61,6 +61,8 @@ pub struct Took {
     /// When its changes count as accepted: later than those of any receipt before it, and the
     /// same whoever goes on with it.
     pub accepted: Timestamp,
+    /// Whether another worker began it and left it half-done.
+    pub resumed: bool,
     key: Key,
     version: Version,
 }
@@ -97,6 +99,7 @@ impl Store {
                 None => (Row::default(), Expect::Absent),
             };
             let now = self.now();
+            let resumed = row.taking.is_some();
             let accepted = match &row.taking {
                 Some(taking) if later(taking.lease.until, self.timing().skew) > now => {
                     return Ok(Intake::Busy { until: taking.lease.until });
@@ -110,7 +113,7 @@ impl Store {
             let taking = Taking { receipt: receipt.clone(), accepted, lease: lease.clone() };
             let row = Row { taking: Some(taking), last: row.last };
             if let Some(version) = self.put_row(at.clone(), &row, expect).await? {
-                return Ok(Intake::Took(Took { accepted, key: at, version }));
+                return Ok(Intake::Took(Took { accepted, resumed, key: at, version }));
             }
         }
     }

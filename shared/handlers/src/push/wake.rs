@@ -1,0 +1,58 @@
+//! Who sees to it that a push goes on.
+
+use std::collections::BTreeMap;
+
+use model::Timestamp;
+use ports::Message;
+use store::push::PushKey;
+
+use super::{Deps, Error, Outcome, Work};
+use crate::configuration;
+
+/// Has a push woken at an instant, unless somebody has undertaken to.
+pub(super) async fn at(deps: &Deps, key: &PushKey, at: Timestamp) -> Result<(), Error> {
+    if deps.store.undertake_wake(key, at).await? {
+        send(deps, &Work::Push { push: key.clone() }, Some(at)).await?;
+    }
+    Ok(())
+}
+
+/// Sends work to the function's own queue.
+pub(super) async fn send(
+    deps: &Deps,
+    work: &Work,
+    not_before: Option<Timestamp>,
+) -> Result<(), Error> {
+    let group = match work {
+        Work::Push { push } => push.tenant.to_string(),
+        Work::Take { .. } | Work::Sweep { .. } => "-".to_owned(),
+    };
+    let body = serde_json::to_string(work)?;
+    let message = Message { body, group, attributes: BTreeMap::new(), not_before };
+    for result in deps.queue.send(&[message]).await? {
+        result?;
+    }
+    Ok(())
+}
+
+/// Wakes every push that is configured: what an event or a message missed is found then.
+pub(super) async fn sweep(deps: &Deps) -> Result<Outcome, Error> {
+    let mut outcome = Outcome::default();
+    for tenant in deps.configuration.tenants().await? {
+        let file = match deps.configuration.tenant(&tenant).await {
+            Ok(file) => file,
+            Err(error @ configuration::Error::Store(_)) => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(%tenant, %error, "a tenant's pushes are not woken");
+                continue;
+            }
+        };
+        for (push, _) in file.pushes.iter().filter(|(_, push)| !push.paused) {
+            let push = PushKey { tenant: tenant.clone(), push: push.clone() };
+            send(deps, &Work::Push { push }, None).await?;
+            outcome.woken += 1;
+        }
+    }
+    tracing::info!(woken = outcome.woken, "pushes swept");
+    Ok(outcome)
+}
