@@ -10,6 +10,7 @@ mod model;
 mod quarantine;
 mod query;
 mod replay;
+mod report;
 mod runs;
 mod sandbox;
 mod source;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
 pub(crate) enum Ask {
     /// Shows what the latest runs did.
     Runs(runs::Runs),
+    /// Tells what became of partners' files and of what was pushed.
+    Report(report::Wanted),
     /// Asks the views in SQL, on this machine or through Athena.
     Query(query::Query),
     /// Shows what models refused, why, and takes it in once more.
@@ -95,6 +98,7 @@ pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
 async fn answer(ask: Ask, places: &Places, console: Console) -> Result<(), Failure> {
     match ask {
         Ask::Runs(runs) => runs::run(&runs, places, console).await,
+        Ask::Report(wanted) => report::run(wanted, places, console).await,
         Ask::Query(query) => query::run(&query, places, console).await,
         Ask::Quarantine(command) => quarantine::run(command, places, console).await,
         Ask::Why(wanted) => why::run(&wanted, places, console).await,

@@ -1,13 +1,14 @@
-//! The embedded hosts of extract and transform: they take messages off a queue and hand them to
+//! The embedded hosts of functions that work off queues: they take messages off a queue and hand them to
 //! the handler as the very event that SQS would.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use handlers::event::{SqsEvent, SqsRecord};
-use handlers::{compact, extract, transform};
+use handlers::event::{BatchResponse, SqsEvent, SqsRecord};
+use handlers::{compact, extract, files, push, transform};
 use model::Timestamp;
 use ports::{Deadline, Queue, Received};
+use store::files::FeedKey;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,6 +20,12 @@ const PULLS: usize = 8;
 
 /// Invocations of transform side by side: they compute, they do not wait.
 const TRANSFORMS: usize = 2;
+
+/// Looks at drops side by side.
+const LOOKS: usize = 4;
+
+/// Invocations of push side by side; each makes many calls at once.
+const PUSHES: usize = 4;
 
 /// Time of one invocation; what is left then goes on in the next.
 const TIME: Duration = Duration::from_mins(5);
@@ -37,6 +44,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 enum Function {
     Extract,
     Transform,
+    Files,
+    Push,
 }
 
 impl Function {
@@ -44,6 +53,8 @@ impl Function {
         match self {
             Self::Extract => world.jobs.as_ref(),
             Self::Transform => world.transforms.as_ref(),
+            Self::Files => world.looks.as_ref(),
+            Self::Push => world.pushes.as_ref(),
         }
     }
 }
@@ -60,7 +71,12 @@ impl Workers {
     pub(crate) fn start(world: &Arc<World>) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let functions = [(Function::Extract, PULLS), (Function::Transform, TRANSFORMS)];
+        let functions = [
+            (Function::Extract, PULLS),
+            (Function::Transform, TRANSFORMS),
+            (Function::Files, LOOKS),
+            (Function::Push, PUSHES),
+        ];
         for (function, number) in functions {
             for _ in 0..number {
                 tasks.spawn(work(Arc::clone(world), function, stopped.clone()));
@@ -102,29 +118,81 @@ async fn all(world: &World, function: Function, messages: Vec<Received>) {
 async fn invoke(world: &World, function: Function, message: Received) -> Result<(), Failure> {
     let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
     let batch = SqsEvent { records: vec![SqsRecord::from(message.clone())] };
-    let failed = |error| Failure::of("an invocation failed", error);
-    let answer = match function {
-        Function::Extract => {
-            let event = extract::Event::Batch(batch);
-            match extract::handle(&world.extract, event, until).await.map_err(failed)? {
-                extract::Answer::Batch(answer) => answer,
-                extract::Answer::Job(_) => return Ok(()),
-            }
-        }
-        Function::Transform => {
-            let event = transform::Event::Batch(batch);
-            let answer = transform::handle(&world.transform, event, until).await;
-            match answer.map_err(|error| Failure::of("an invocation failed", error))? {
-                transform::Answer::Batch(answer) => answer,
-                transform::Answer::Work(_) => return Ok(()),
-            }
-        }
-    };
-    if answer.batch_item_failures.is_empty() {
+    let answer = answer(world, function, batch, until).await?;
+    if answer.is_none_or(|answer| answer.batch_item_failures.is_empty()) {
         let done = function.queue(world).ack(&message).await;
         done.map_err(|error| Failure::of("a message that is done comes again", error))?;
     }
     Ok(())
+}
+
+/// What the handler says to a batch; handlers answer batches as such.
+async fn answer(
+    world: &World,
+    function: Function,
+    batch: SqsEvent,
+    until: Deadline,
+) -> Result<Option<BatchResponse>, Failure> {
+    fn failed(error: impl std::error::Error) -> Failure {
+        Failure::of("an invocation failed", error)
+    }
+    Ok(match function {
+        Function::Extract => {
+            let event = extract::Event::Batch(batch);
+            match extract::handle(&world.extract, event, until).await.map_err(failed)? {
+                extract::Answer::Batch(answer) => Some(answer),
+                extract::Answer::Job(_) => None,
+            }
+        }
+        Function::Transform => {
+            let event = transform::Event::Batch(batch);
+            match transform::handle(&world.transform, event, until).await.map_err(failed)? {
+                transform::Answer::Batch(answer) => Some(answer),
+                transform::Answer::Work(_) => None,
+            }
+        }
+        Function::Files => {
+            let event = files::Event::Batch(batch);
+            match files::handle(&world.files, event, until).await.map_err(failed)? {
+                files::Answer::Batch(answer) => Some(answer),
+                files::Answer::Work(_) => None,
+            }
+        }
+        Function::Push => {
+            let event = push::Event::Batch(batch);
+            match push::handle(&world.push, event, until).await.map_err(failed)? {
+                push::Answer::Batch(answer) => Some(answer),
+                push::Answer::Work(_) => None,
+            }
+        }
+    })
+}
+
+/// Looks at a drop, now.
+pub(crate) async fn look(world: &World, feed: FeedKey) -> Result<files::Outcome, Failure> {
+    let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
+    let event = files::Event::Work(files::Work::Look(feed));
+    let looked = files::handle(&world.files, event, until).await;
+    match looked.map_err(|error| Failure::of("a drop cannot be looked at", error))? {
+        files::Answer::Work(outcome) => Ok(outcome),
+        files::Answer::Batch(_) => Ok(files::Outcome::Unknown),
+    }
+}
+
+/// Enqueues looks at the drops whose time has come.
+pub(crate) async fn look_around(world: &World) -> Result<(), Failure> {
+    let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
+    let event = files::Event::Work(files::Work::Sweep { sweep: true });
+    let looked = files::handle(&world.files, event, until).await;
+    looked.map(|_| ()).map_err(|error| Failure::of("drops cannot be looked at", error))
+}
+
+/// Wakes every push, for what no event told of.
+pub(crate) async fn wake_pushes(world: &World) -> Result<(), Failure> {
+    let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
+    let event = push::Event::Work(push::Work::Sweep { sweep: true });
+    let woken = push::handle(&world.push, event, until).await;
+    woken.map(|_| ()).map_err(|error| Failure::of("pushes cannot be woken", error))
 }
 
 /// Enqueues what no event told the models of, and what changed ones make anew.

@@ -1,5 +1,7 @@
 //! The embedded world: every port on this machine, made once.
 
+mod delivery;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +9,12 @@ use std::time::Duration;
 use handlers::configuration::{Applied, Configuration};
 use handlers::configured::Configured;
 use handlers::pull::Sources;
-use handlers::{compact, extract, schedule, transform};
+use handlers::{compact, extract, files, push, schedule, transform};
 use host::{SystemClock, SystemIds, Vars};
 use http::{Client, Policy};
-use local::{DataFolder, FolderSecrets, Happening, Notification, SqliteQueue, SqliteScheduler};
+use local::{
+    DataFolder, EventStore, FolderSecrets, Happening, Notification, SqliteQueue, SqliteScheduler,
+};
 use model::TenantId;
 use model::config::TenantFile;
 use ports::{Clock, Http, Ids, Metrics, ObjectStore, Queue, Scheduler, Secrets};
@@ -36,19 +40,32 @@ const BUCKET: &str = "lake";
 /// The queue of commits that models take in.
 const TRANSFORMS: &str = "transform";
 
+/// The queue of drops to look at.
+const FILES: &str = "files";
+
+/// The queue of pushes to go on with.
+const PUSHES: &str = "push";
+
 /// What the lake tells, as the template has its bucket tell it.
 fn notifications() -> Vec<Notification> {
-    vec![Notification {
-        id: "commits".to_owned(),
-        queue: TRANSFORMS.to_owned(),
+    let told = [
+        ("commits", TRANSFORMS, "commits/"),
+        ("drops", FILES, "drop/"),
+        ("accepted", PUSHES, "inbox/files/"),
+        ("receipts", PUSHES, "receipts/"),
+    ];
+    let notification = |(id, queue, prefix): (&str, &str, &str)| Notification {
+        id: id.to_owned(),
+        queue: queue.to_owned(),
         happening: Happening::Created,
-        prefix: "commits/".to_owned(),
+        prefix: prefix.to_owned(),
         suffix: String::new(),
-    }]
+    };
+    told.into_iter().map(notification).collect()
 }
 
-/// The lake, telling the queue of commits.
-async fn lake(folder: &DataFolder) -> Result<Arc<dyn ObjectStore>, Failure> {
+/// The lake, telling queues of what is put there.
+async fn lake(folder: &DataFolder) -> Result<Arc<EventStore>, Failure> {
     let lake = folder.lake_with_events(BUCKET, notifications()).await;
     Ok(Arc::new(lake.map_err(|error| Failure::of("the lake cannot be opened", error))?))
 }
@@ -99,6 +116,10 @@ pub(crate) struct World {
     pub(crate) extract: extract::Deps,
     pub(crate) transform: transform::Deps,
     pub(crate) compact: compact::Deps,
+    pub(crate) looks: Arc<SqliteQueue>,
+    pub(crate) files: files::Deps,
+    pub(crate) pushes: Arc<SqliteQueue>,
+    pub(crate) push: push::Deps,
 }
 
 impl World {
@@ -120,18 +141,20 @@ impl World {
             .map_err(|error| Failure::of("the data folder cannot be opened", error))?;
         let table = folder.table().await;
         let table = table.map_err(|error| Failure::of("the table cannot be opened", error))?;
-        let lake = lake(&folder).await?;
+        let events = lake(&folder).await?;
+        let lake: Arc<dyn ObjectStore> = Arc::<EventStore>::clone(&events);
         let jobs: Arc<dyn Queue> = Arc::new(folder.queue("jobs"));
         let transforms = Arc::new(folder.queue(TRANSFORMS));
         let scheduler = Arc::new(folder.scheduler());
         let settings = folder::named(places, configuration.settings().await)?;
         let hosts = [&places.allow_hosts, &settings.allow_hosts, hosts].concat();
-        let http: Arc<dyn Http> = Arc::new(Client::new(Policy::with_local(&hosts)));
+        let policy = Policy::with_local(&hosts);
+        let http: Arc<dyn Http> = Arc::new(Client::new(policy.clone()));
         let store = Store::new(Arc::new(table), Arc::clone(&clock), ids, TIMING);
         let secrets: Arc<dyn Secrets> = Arc::new(secrets(places));
         let sources: Arc<dyn Sources> = Arc::new(Configured::new(
             Arc::clone(&configuration),
-            secrets,
+            Arc::clone(&secrets),
             Arc::clone(&http),
             store.clone(),
         ));
@@ -154,6 +177,16 @@ impl World {
         };
         let transform = transforming(&configuration, &lake, &store, &transforms);
         let compact = compacting(&transform);
+        let delivery = delivery::Delivery {
+            configuration: &configuration,
+            secrets: &secrets,
+            lake: &events,
+            store: &store,
+        };
+        let looks = Arc::new(folder.queue(FILES));
+        let files = delivery.files(policy, &looks);
+        let pushes = Arc::new(folder.queue(PUSHES));
+        let push = delivery.push(Arc::clone(&http), &pushes);
         let places = places.clone();
         Ok(Arc::new(Self {
             places,
@@ -171,6 +204,10 @@ impl World {
             extract,
             transform,
             compact,
+            looks,
+            files,
+            pushes,
+            push,
         }))
     }
 

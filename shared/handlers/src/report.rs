@@ -117,6 +117,22 @@ pub struct FileLine {
     pub at: Timestamp,
 }
 
+impl FileLine {
+    /// How it ended, in a word: `SUCCESS`, `PARTIAL`, `FAILED`, `PENDING`, `REJECTED`,
+    /// `DUPLICATE`, `UNCLASSIFIED`.
+    pub fn outcome_word(&self) -> &'static str {
+        match (self.verdict, self.outcome) {
+            (FileVerdict::Rejected, _) => "REJECTED",
+            (FileVerdict::Duplicate, _) => "DUPLICATE",
+            (FileVerdict::Unclassified, _) => "UNCLASSIFIED",
+            (FileVerdict::Accepted, Some(FileEnd::Partial)) => "PARTIAL",
+            (FileVerdict::Accepted, Some(FileEnd::Failed)) => "FAILED",
+            (FileVerdict::Accepted, Some(FileEnd::Pending)) => "PENDING",
+            (FileVerdict::Accepted, Some(FileEnd::Success) | None) => "SUCCESS",
+        }
+    }
+}
+
 /// How many records ended with a code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CodeLine {

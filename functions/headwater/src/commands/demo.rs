@@ -2,6 +2,7 @@
 //! sandbox's truth.
 
 mod compare;
+mod files;
 mod shaped;
 
 use std::io;
@@ -18,6 +19,7 @@ use sandbox::{Running, Seed, Size, accounts};
 use serde_json::json;
 
 use self::compare::Compared;
+use self::files::Delivered;
 use self::shaped::Shaped;
 use crate::args::Places;
 use crate::console::Console;
@@ -40,6 +42,10 @@ pub(super) const SEED: Seed = Seed(7);
 /// The sandbox and how much it holds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
+    /// Only a part of it.
+    #[command(subcommand)]
+    part: Option<Part>,
+
     /// Port of the sandbox on loopback; by default 7717, or a free one when that is taken.
     #[arg(long)]
     port: Option<u16>,
@@ -53,17 +59,49 @@ pub(crate) struct Demo {
     keep: bool,
 }
 
-/// Pulls, compares, tells.
+/// A part of the demonstration.
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+enum Part {
+    /// Partners' files arrive by SFTP, and the CRM is told what they hold.
+    Files,
+}
+
+/// Shows the part that is asked for.
 pub(crate) async fn run(demo: &Demo, places: &Places, console: Console) -> Result<(), Failure> {
+    match demo.part {
+        Some(Part::Files) => delivered(demo, places, console).await,
+        None => whole(demo, places, console).await,
+    }
+}
+
+/// Files alone.
+async fn delivered(demo: &Demo, places: &Places, console: Console) -> Result<(), Failure> {
+    folder::sound(places, &folder::configuration(places)?).await?;
+    let progress = Progress::start(console, SystemClock.now());
+    progress.say("starting the sandbox");
+    let running = start(sandbox_at(places)?, demo.port)?;
+    let delivered = files::all(places, &running, (&progress, demo.limit)).await?;
+    progress.finish();
+    console.emit(&delivered.to_json())?;
+    delivered.tell(console)
+}
+
+/// The sandbox's world in the data folder.
+fn sandbox_at(places: &Places) -> Result<sandbox::World, Failure> {
+    let folder = places.data.join("sandbox");
+    let sandbox = sandbox::World::open(&folder, SEED, &Size::demo(), Arc::new(SystemClock));
+    sandbox.map_err(|error| Failure::of("the sandbox cannot be opened", error))
+}
+
+/// Pulls, compares, tells.
+async fn whole(demo: &Demo, places: &Places, console: Console) -> Result<(), Failure> {
     let clock = SystemClock;
     let began = clock.now();
     folder::sound(places, &folder::configuration(places)?).await?;
     let progress = Progress::start(console, began);
     progress.say("starting the sandbox");
-    let folder = places.data.join("sandbox");
-    let is_new = !folder.join("world.sqlite").exists();
-    let sandbox = sandbox::World::open(&folder, SEED, &Size::demo(), Arc::new(clock));
-    let sandbox = sandbox.map_err(|error| Failure::of("the sandbox cannot be opened", error))?;
+    let is_new = !places.data.join("sandbox/world.sqlite").exists();
+    let sandbox = sandbox_at(places)?;
     let since = sandbox.since();
     let running = start(sandbox, demo.port)?;
     let world = staged(places, &running, since).await?;
@@ -79,9 +117,12 @@ pub(crate) async fn run(demo: &Demo, places: &Places, console: Console) -> Resul
     let compared = compare::all(&world, &running.url(), &driven).await?;
     progress.say("comparing the models' rows with what landed");
     let shaped = shaped::all(&world).await?;
+    let delivered = files::all(places, &running, (&progress, demo.limit)).await?;
     progress.finish();
     outline(console, &shaped)?;
-    tell(console, &compared, &shaped, world.clock.now().duration_since(began).as_secs_f64())
+    let seconds = world.clock.now().duration_since(began).as_secs_f64();
+    tell(console, (&compared, &shaped, &delivered), seconds)?;
+    delivered.tell(console)
 }
 
 /// The sandbox on its port; on a free one when nobody asked for a certain one.
@@ -164,8 +205,7 @@ fn outline(console: Console, shaped: &[Shaped]) -> Result<(), Failure> {
 /// Prints the table and the verdict.
 fn tell(
     console: Console,
-    compared: &[Compared],
-    shaped: &[Shaped],
+    (compared, shaped, delivered): (&[Compared], &[Shaped], &Delivered),
     seconds: f64,
 ) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = compared.iter().map(row).collect();
@@ -178,7 +218,12 @@ fn tell(
     let ok = equal == all && all > 0 && whole == shaped.len();
     let streams: Vec<_> = compared.iter().map(Compared::to_json).collect();
     let models: Vec<_> = shaped.iter().map(Shaped::to_json).collect();
-    console.emit(&json!({"ok": ok, "streams": streams, "models": models}))?;
+    console.emit(&json!({
+        "ok": ok && delivered.is_equal(),
+        "streams": streams,
+        "models": models,
+        "delivered": delivered.to_json(),
+    }))?;
     if ok {
         let rows: usize = compared.iter().map(|one| one.expected).sum();
         return console.say(console.good(&format!(

@@ -29,6 +29,12 @@ const TIME: Duration = Duration::from_mins(1);
 /// How often it is looked at what no event told the models of.
 const SWEEP: Duration = Duration::from_hours(1);
 
+/// How often it is looked at which drops' time has come.
+const OFTEN: Duration = Duration::from_mins(1);
+
+/// Looks at drops between two rounds that wake all pushes.
+const LOOKS_A_WAKE: u32 = 60;
+
 /// Time that workers have to end what they are at, once told to stop. What they leave open goes
 /// on at the next start, from where it was saved.
 const GRACE: Duration = Duration::from_secs(10);
@@ -94,6 +100,7 @@ async fn keep_schedules(world: &Arc<World>, progress: &Progress) -> Result<(), F
     tokio::select! {
         ended = firing => ended.map_err(|error| Failure::of("the schedules cannot be read", error)),
         () = keep_models(world) => Ok(()),
+        () = keep_files(world) => Ok(()),
         () = show(world, progress) => Ok(()),
     }
 }
@@ -106,6 +113,17 @@ async fn keep_models(world: &World) {
         let everywhere = compact::Event::Sweep { sweep: true };
         tell(workers::compact(world, everywhere).await.map(|_| ()));
         world.clock.sleep(SWEEP).await;
+    }
+}
+
+/// Looks at the drops whose time has come, and wakes pushes for what no event told of, for ever.
+async fn keep_files(world: &World) {
+    loop {
+        tell(workers::wake_pushes(world).await);
+        for _ in 0..LOOKS_A_WAKE {
+            tell(workers::look_around(world).await);
+            world.clock.sleep(OFTEN).await;
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The report as one page that needs nothing but itself: no script, no font, no call.
 
 use super::chart::{Chart, Series};
-use super::text::outcome;
 use super::{CodeLine, FileLine, Minute, PushLine, Report};
 
 const STYLE: &str = "
@@ -225,7 +224,7 @@ fn file(file: &FileLine) -> String {
         counts.pending,
     ];
     let numbers = all(numbers.iter().map(|n| format!("<td class=\"n\">{}</td>", grouped(*n))));
-    let ended = outcome(file);
+    let ended = file.outcome_word();
     let why = match (&file.code, &file.message) {
         (Some(code), message) => {
             let message = message.as_deref().unwrap_or_default();

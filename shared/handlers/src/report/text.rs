@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use lake::delivery::{FileEnd, FileVerdict};
-
 use super::{FileLine, PushLine, Report};
 
 /// Most files that are listed.
@@ -51,19 +49,6 @@ impl Display for Report {
     }
 }
 
-/// How a file ended, in a word.
-pub(super) fn outcome(file: &FileLine) -> &'static str {
-    match (file.verdict, file.outcome) {
-        (FileVerdict::Rejected, _) => "REJECTED",
-        (FileVerdict::Duplicate, _) => "DUPLICATE",
-        (FileVerdict::Unclassified, _) => "UNCLASSIFIED",
-        (FileVerdict::Accepted, Some(FileEnd::Partial)) => "PARTIAL",
-        (FileVerdict::Accepted, Some(FileEnd::Failed)) => "FAILED",
-        (FileVerdict::Accepted, Some(FileEnd::Pending)) => "PENDING",
-        (FileVerdict::Accepted, Some(FileEnd::Success) | None) => "SUCCESS",
-    }
-}
-
 fn row(file: &FileLine) -> Vec<String> {
     let counts = &file.counts;
     let open = counts.pending + counts.unknown;
@@ -77,7 +62,7 @@ fn row(file: &FileLine) -> Vec<String> {
         file.name.clone(),
         file.kind.clone().unwrap_or_default(),
         push.unwrap_or_default(),
-        outcome(file).to_owned(),
+        file.outcome_word().to_owned(),
     ];
     let numbers =
         [counts.rows, counts.ok, counts.failed, counts.duplicate + counts.superseded, open];

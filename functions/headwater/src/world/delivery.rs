@@ -1,0 +1,59 @@
+//! What takes partners' files in and sends records out, on this machine.
+
+use std::sync::Arc;
+
+use handlers::configuration::Configuration;
+use handlers::files::{self, ConfiguredFeeds};
+use handlers::push::{self, Memory, Outside};
+use http::Policy;
+use local::{EventStore, SqliteQueue};
+use ports::{Http, Secrets};
+use sftp::SftpDrops;
+use store::Store;
+use store::budget::Budgets;
+
+use crate::board::Unmeasured;
+
+/// What both work with.
+pub(super) struct Delivery<'a> {
+    pub(super) configuration: &'a Arc<Configuration>,
+    pub(super) secrets: &'a Arc<dyn Secrets>,
+    pub(super) lake: &'a Arc<EventStore>,
+    pub(super) store: &'a Store,
+}
+
+impl Delivery<'_> {
+    /// What files works with. Servers are reached as calls are: loopback by the list only.
+    pub(super) fn files(&self, policy: Policy, queue: &Arc<SqliteQueue>) -> files::Deps {
+        let feeds = ConfiguredFeeds {
+            configuration: Arc::clone(self.configuration),
+            secrets: Arc::clone(self.secrets),
+            drops: Arc::new(SftpDrops::new(policy)),
+            lake: Arc::<EventStore>::clone(self.lake),
+        };
+        files::Deps {
+            feeds: Arc::new(feeds),
+            lake: Arc::<EventStore>::clone(self.lake),
+            store: self.store.clone(),
+            queue: Arc::<SqliteQueue>::clone(queue),
+            metrics: Arc::new(Unmeasured),
+        }
+    }
+
+    /// What push works with.
+    pub(super) fn push(&self, http: Arc<dyn Http>, queue: &Arc<SqliteQueue>) -> push::Deps {
+        push::Deps {
+            configuration: Arc::clone(self.configuration),
+            outside: Outside {
+                http,
+                secrets: Arc::clone(self.secrets),
+                budgets: Budgets::new(self.store.clone()),
+                memory: Arc::new(Memory::default()),
+            },
+            lake: Arc::<EventStore>::clone(self.lake),
+            store: self.store.clone(),
+            queue: Arc::<SqliteQueue>::clone(queue),
+            metrics: Arc::new(Unmeasured),
+        }
+    }
+}
