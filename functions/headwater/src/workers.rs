@@ -133,7 +133,7 @@ async fn answer(
     batch: SqsEvent,
     until: Deadline,
 ) -> Result<Option<BatchResponse>, Failure> {
-    fn failed(error: impl std::error::Error) -> Failure {
+    fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
         Failure::of("an invocation failed", error)
     }
     Ok(match function {
