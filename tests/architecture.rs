@@ -53,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "aws",
             "connector",
+            "destination",
             "handlers",
             "host",
             "http",

@@ -163,7 +163,7 @@ fn the_schemas_that_are_shipped_are_those_of_the_types() {
     let folder = folder("schemas");
     let output = headwater(&folder, &["config", "schema", "--to", "out"]);
     assert_eq!(output.status.code(), Some(0));
-    for kind in ["tenant", "overlay", "customer", "headwater", "model"] {
+    for kind in ["tenant", "overlay", "customer", "headwater", "model", "destination"] {
         let name = format!("{kind}.schema.json");
         let written = fs::read_to_string(folder.join("out").join(&name)).unwrap();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/schema").join(&name);

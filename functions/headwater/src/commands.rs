@@ -3,6 +3,7 @@
 mod compact;
 mod config;
 mod demo;
+mod destination;
 mod drift;
 mod export;
 mod lake;
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Tries standard models on records.
     #[command(subcommand)]
     Model(model::Model),
+    /// Tries destinations on records, without a call.
+    #[command(subcommand)]
+    Destination(destination::Destination),
     /// Brings schedules in line with the tenants' files, and takes tenants over from scripts.
     #[command(subcommand)]
     Tenants(tenants::Tenants),
@@ -90,6 +94,7 @@ pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
         Command::Source(source) => source::run(source, places, console).await,
         Command::Config(config) => config::run(config, places, console).await,
         Command::Model(model) => model::run(model, places, console).await,
+        Command::Destination(command) => destination::run(command, places, console).await,
         Command::Tenants(tenants) => tenants::run(tenants, places, console).await,
         Command::Sandbox(sandbox) => sandbox::run(&sandbox, places, console).await,
     }

@@ -57,8 +57,12 @@ async fn check(places: &Places, console: Console) -> Result<(), Failure> {
     let sources = configuration.sources().await?.len();
     let tenants = configuration.tenants().await?.len();
     let models = configuration.models().await?.len();
-    console.emit(&json!({"ok": true, "sources": sources, "tenants": tenants, "models": models}))?;
-    console.say(format!("{sources} sources, {tenants} tenants and {models} models, no faults"))
+    let destinations = configuration.destinations().await?.len();
+    console.emit(&json!({"ok": true, "sources": sources, "tenants": tenants, "models": models, "destinations": destinations}))?;
+    console.say(format!(
+        "{sources} sources, {tenants} tenants, {models} models and {destinations} destinations, \
+         no faults"
+    ))
 }
 
 async fn publish(places: &Places, push: &Push, console: Console) -> Result<(), Failure> {
@@ -92,6 +96,7 @@ async fn publish(places: &Places, push: &Push, console: Console) -> Result<(), F
 fn schemas() -> Vec<(&'static str, Value)> {
     let mut all = model::config::schemas();
     all.push(("model", normalize::schema()));
+    all.push(("destination", destination::schema()));
     all.into_iter().map(|(kind, schema)| (kind, schema.to_value())).collect()
 }
 

@@ -1,6 +1,6 @@
 //! `headwater model`: standard models, tried on records before anything is made of them.
 
-mod records;
+pub(super) mod records;
 
 use std::path::{Path, PathBuf};
 

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 const MAX_FILE: u64 = 1 << 30;
 
 /// The records of a file, one at a time.
-pub(super) struct Records {
+pub(in crate::commands) struct Records {
     name: String,
     content: Content,
     tombstones: u64,
@@ -24,7 +24,7 @@ enum Content {
 }
 
 impl Records {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(in crate::commands) fn open(path: &Path) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let unreadable = |error| Failure::Input(format!("{name}: {error}"));
         let size = std::fs::metadata(path).map_err(unreadable)?.len();
@@ -48,7 +48,7 @@ impl Records {
     }
 
     /// The next record and the line it stands on, or its number in the document.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, &[u8])>, Failure> {
+    pub(in crate::commands) fn next(&mut self) -> Result<Option<(u64, &[u8])>, Failure> {
         let Self { name, content, tombstones } = self;
         match content {
             Content::Listed { list, record } => Ok(list.next().map(|(number, next)| {
@@ -73,7 +73,7 @@ impl Records {
     }
 
     /// Tombstones that were passed over.
-    pub(super) fn tombstones(&self) -> u64 {
+    pub(in crate::commands) fn tombstones(&self) -> u64 {
         self.tombstones
     }
 }
