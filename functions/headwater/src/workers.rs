@@ -53,8 +53,8 @@ impl Function {
         match self {
             Self::Extract => world.jobs.as_ref(),
             Self::Transform => world.transforms.as_ref(),
-            Self::Files => world.looks.as_ref(),
-            Self::Push => world.pushes.as_ref(),
+            Self::Files => world.files.queue.as_ref(),
+            Self::Push => world.push.queue.as_ref(),
         }
     }
 }

@@ -70,6 +70,32 @@ async fn lake(folder: &DataFolder) -> Result<Arc<EventStore>, Failure> {
     Ok(Arc::new(lake.map_err(|error| Failure::of("the lake cannot be opened", error))?))
 }
 
+/// What schedule and extract work with.
+fn pulling(
+    sources: &Arc<dyn Sources>,
+    store: &Store,
+    lake: &Arc<dyn ObjectStore>,
+    (jobs, board): (&Arc<dyn Queue>, &Arc<Board>),
+) -> (schedule::Deps, extract::Deps) {
+    let metrics: Arc<dyn Metrics> = Arc::new(Unmeasured);
+    let schedule = schedule::Deps {
+        sources: Arc::clone(sources),
+        store: store.clone(),
+        jobs: Arc::clone(jobs),
+        lake: Arc::clone(lake),
+        metrics: Arc::clone(&metrics),
+    };
+    let progress: Arc<dyn extract::Progress> = Arc::<Board>::clone(board);
+    let extract = extract::Deps {
+        sources: Arc::clone(sources),
+        lake: Arc::clone(lake),
+        store: store.clone(),
+        jobs: Arc::clone(jobs),
+        watch: extract::Watch { metrics, progress },
+    };
+    (schedule, extract)
+}
+
 /// What transform works with.
 fn transforming(
     configuration: &Arc<Configuration>,
@@ -116,9 +142,7 @@ pub(crate) struct World {
     pub(crate) extract: extract::Deps,
     pub(crate) transform: transform::Deps,
     pub(crate) compact: compact::Deps,
-    pub(crate) looks: Arc<SqliteQueue>,
     pub(crate) files: files::Deps,
-    pub(crate) pushes: Arc<SqliteQueue>,
     pub(crate) push: push::Deps,
 }
 
@@ -159,22 +183,7 @@ impl World {
             store.clone(),
         ));
         let board = Arc::new(Board::default());
-        let metrics: Arc<dyn Metrics> = Arc::new(Unmeasured);
-        let schedule = schedule::Deps {
-            sources: Arc::clone(&sources),
-            store: store.clone(),
-            jobs: Arc::clone(&jobs),
-            lake: Arc::clone(&lake),
-            metrics: Arc::clone(&metrics),
-        };
-        let progress: Arc<dyn extract::Progress> = Arc::<Board>::clone(&board);
-        let extract = extract::Deps {
-            sources: Arc::clone(&sources),
-            lake: Arc::clone(&lake),
-            store: store.clone(),
-            jobs: Arc::clone(&jobs),
-            watch: extract::Watch { metrics, progress },
-        };
+        let (schedule, extract) = pulling(&sources, &store, &lake, (&jobs, &board));
         let transform = transforming(&configuration, &lake, &store, &transforms);
         let compact = compacting(&transform);
         let delivery = delivery::Delivery {
@@ -183,10 +192,8 @@ impl World {
             lake: &events,
             store: &store,
         };
-        let looks = Arc::new(folder.queue(FILES));
-        let files = delivery.files(policy, &looks);
-        let pushes = Arc::new(folder.queue(PUSHES));
-        let push = delivery.push(Arc::clone(&http), &pushes);
+        let files = delivery.files(policy, folder.queue(FILES));
+        let push = delivery.push(Arc::clone(&http), folder.queue(PUSHES));
         let places = places.clone();
         Ok(Arc::new(Self {
             places,
@@ -204,9 +211,7 @@ impl World {
             extract,
             transform,
             compact,
-            looks,
             files,
-            pushes,
             push,
         }))
     }

@@ -182,12 +182,10 @@ impl Tried<'_> {
             "operation": self.operation.name(),
             "items": shown.references,
         }))?;
-        let mut text = format!("{} {}\n", shown.method.as_str(), shown.url);
-        for (name, value) in &shown.headers {
-            text.push_str(&format!("{name}: {value}\n"));
-        }
-        text.push_str(&format!("\n{}\n", body.unwrap_or_default()));
-        self.console.say(text)
+        let lines = shown.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        let headers = lines.collect::<Vec<_>>().concat();
+        let (method, body) = (shown.method.as_str(), body.unwrap_or_default());
+        self.console.say(format!("{method} {}\n{headers}\n{body}\n", shown.url))
     }
 }
 
@@ -225,13 +223,13 @@ fn chosen<'d>(destination: &'d Compiled, wanted: &Try) -> Result<&'d Operation, 
             let accepted = destination.accepts(kind);
             accepted.map(model::OperationName::as_str).ok_or(Failure::Input(message))?
         }
-        (None, None) => match known.as_slice() {
-            [only] => only,
-            _ => {
+        (None, None) => {
+            let [only] = known.as_slice() else {
                 let message = format!("add --operation, one of {there}, or --kind");
                 return Err(Failure::Input(message));
-            }
-        },
+            };
+            only
+        }
     };
     let found = destination.operations().find(|one| one.name().as_str() == name);
     found.ok_or_else(|| {

@@ -43,16 +43,13 @@ pub(crate) struct Wanted {
 
 /// Prints it.
 pub(crate) async fn run(wanted: Wanted, places: &Places, console: Console) -> Result<(), Failure> {
-    let deps = match &wanted.stack {
-        Some(name) => {
-            let stack = Stack::open(name).await?;
-            Deps { configuration: stack.configuration, lake: stack.lake }
-        }
-        None => {
-            let world = World::open(places).await?;
-            let configuration = Arc::clone(&world.configuration);
-            Deps { configuration, lake: Arc::clone(&world.lake) }
-        }
+    let deps = if let Some(name) = &wanted.stack {
+        let stack = Stack::open(name).await?;
+        Deps { configuration: stack.configuration, lake: stack.lake }
+    } else {
+        let world = World::open(places).await?;
+        let configuration = Arc::clone(&world.configuration);
+        Deps { configuration, lake: Arc::clone(&world.lake) }
     };
     let now = SystemClock.now();
     let today = Day::from(now);
@@ -64,9 +61,11 @@ pub(crate) async fn run(wanted: Wanted, places: &Places, console: Console) -> Re
         limits: BTreeMap::new(),
     };
     let made = report(&deps, &question).await;
-    let made = made.map_err(|error| match error {
-        error @ handlers::report::Error::Days => Failure::Input(error.to_string()),
-        error => Failure::of("the report cannot be made", error),
+    let made = made.map_err(|error| {
+        if matches!(error, handlers::report::Error::Days) {
+            return Failure::Input(error.to_string());
+        }
+        Failure::of("the report cannot be made", error)
     })?;
     if let Some(file) = &wanted.html {
         std::fs::write(file, made.to_html())?;

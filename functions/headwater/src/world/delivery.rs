@@ -24,7 +24,7 @@ pub(super) struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// What files works with. Servers are reached as calls are: loopback by the list only.
-    pub(super) fn files(&self, policy: Policy, queue: &Arc<SqliteQueue>) -> files::Deps {
+    pub(super) fn files(&self, policy: Policy, queue: SqliteQueue) -> files::Deps {
         let feeds = ConfiguredFeeds {
             configuration: Arc::clone(self.configuration),
             secrets: Arc::clone(self.secrets),
@@ -35,13 +35,13 @@ impl Delivery<'_> {
             feeds: Arc::new(feeds),
             lake: Arc::<EventStore>::clone(self.lake),
             store: self.store.clone(),
-            queue: Arc::<SqliteQueue>::clone(queue),
+            queue: Arc::new(queue),
             metrics: Arc::new(Unmeasured),
         }
     }
 
     /// What push works with.
-    pub(super) fn push(&self, http: Arc<dyn Http>, queue: &Arc<SqliteQueue>) -> push::Deps {
+    pub(super) fn push(&self, http: Arc<dyn Http>, queue: SqliteQueue) -> push::Deps {
         push::Deps {
             configuration: Arc::clone(self.configuration),
             outside: Outside {
@@ -52,7 +52,7 @@ impl Delivery<'_> {
             },
             lake: Arc::<EventStore>::clone(self.lake),
             store: self.store.clone(),
-            queue: Arc::<SqliteQueue>::clone(queue),
+            queue: Arc::new(queue),
             metrics: Arc::new(Unmeasured),
         }
     }

@@ -17,7 +17,7 @@ impl Uploads for S3Store {
     async fn begin(&self, key: &ObjectKey, beside: &Attributes) -> Result<UploadId, ObjectError> {
         check_attributes(key, beside)?;
         let metadata = beside.metadata.iter().map(|(n, v)| (n.clone(), v.clone()));
-        let begin = self
+        let asked = self
             .aws
             .s3()
             .create_multipart_upload()
@@ -26,8 +26,8 @@ impl Uploads for S3Store {
             .set_content_type(beside.content_type.clone())
             .set_content_encoding(beside.content_encoding.clone())
             .set_metadata(Some(metadata.collect()));
-        let begun = begin.send().await.map_err(|error| failed(error, key.as_str()))?;
-        Ok(UploadId(begun.upload_id.unwrap_or_default()))
+        let answer = asked.send().await.map_err(|error| failed(error, key.as_str()))?;
+        Ok(UploadId(answer.upload_id.unwrap_or_default()))
     }
 
     async fn upload(

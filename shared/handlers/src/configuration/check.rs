@@ -31,18 +31,23 @@ impl Configuration {
         }
         self.check_customers(&tenants, &mut faults).await?;
         self.check_models(&mut faults).await?;
-        for destination in self.destinations().await? {
-            gather(self.destination(&destination).await, &mut faults)?;
-        }
-        for feed in self.feeds().await? {
-            gather(self.feed(&feed).await, &mut faults)?;
-        }
+        self.check_deliveries(&mut faults).await?;
         faults.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         // What is wrong with a source shows for each connection that uses it: once is enough.
         faults.dedup_by(|a, b| {
             a == b || (a.file == b.file && a.file.contains("sources/") && place(a) == place(b))
         });
         Ok(faults)
+    }
+
+    async fn check_deliveries(&self, faults: &mut Vec<Fault>) -> Result<(), Error> {
+        for destination in self.destinations().await? {
+            gather(self.destination(&destination).await, faults)?;
+        }
+        for feed in self.feeds().await? {
+            gather(self.feed(&feed).await, faults)?;
+        }
+        Ok(())
     }
 
     /// The faults of one tenant's file, and those between it and the sources that it names.

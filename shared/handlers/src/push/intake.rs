@@ -96,37 +96,7 @@ async fn changes(
     let rows = rows(deps, (key, name), receipt).await?;
     let names: Vec<String> = rows.keys().cloned().collect();
     let known = deps.store.entities((key, name), &names).await?;
-    let mut remember = Vec::new();
-    let mut changed = Vec::new();
-    for ((entity, row), known) in rows.into_iter().zip(known) {
-        let Row { version, digest, text } = row;
-        let fresh = |by: ObjectKey| Entity {
-            digest: digest.clone(),
-            version: version.clone(),
-            receipt: by,
-        };
-        let remembered = match known {
-            // Whoever took it before has died on the way, or it was taken to its end.
-            Some(known) if known == fresh(receipt.clone()) => {
-                if took.resumed {
-                    changed.push(text);
-                }
-                continue;
-            }
-            Some(known) if version < known.version => continue,
-            Some(known) if known.digest == digest => {
-                if version == known.version {
-                    continue;
-                }
-                fresh(known.receipt)
-            }
-            _ => {
-                changed.push(text);
-                fresh(receipt.clone())
-            }
-        };
-        remember.push(EntityRow { name: entity, entity: remembered });
-    }
+    let (remember, changed) = differing(rows, known, (receipt, took.resumed));
     let number = changed.len() as u64;
     if !deps.store.put_entities((key, name), took, &remember).await? {
         return Ok(0);
@@ -137,6 +107,48 @@ async fn changes(
     deps.store.end_receipt(took).await?;
     tracing::info!(push = %key, model = %name, changed = number, "changes of a model taken");
     Ok(number)
+}
+
+/// What to remember of these rows, and the texts of those that are pushed.
+fn differing(
+    rows: BTreeMap<String, Row>,
+    known: Vec<Option<Entity>>,
+    (receipt, resumed): (&ObjectKey, bool),
+) -> (Vec<EntityRow>, Vec<String>) {
+    let (mut remember, mut changed) = (Vec::new(), Vec::new());
+    for ((name, row), known) in rows.into_iter().zip(known) {
+        let (entity, is_changed) = against(known, &row, receipt, resumed);
+        remember.extend(entity.map(|entity| EntityRow { name, entity }));
+        if is_changed {
+            changed.push(row.text);
+        }
+    }
+    (remember, changed)
+}
+
+/// What a row is against what was taken of its entity last: what to remember, and whether it is
+/// pushed.
+fn against(
+    known: Option<Entity>,
+    row: &Row,
+    receipt: &ObjectKey,
+    resumed: bool,
+) -> (Option<Entity>, bool) {
+    let fresh = |by: ObjectKey| Entity {
+        digest: row.digest.clone(),
+        version: row.version.clone(),
+        receipt: by,
+    };
+    match known {
+        // Whoever took it before has died on the way, or it was taken to its end.
+        Some(known) if known == fresh(receipt.clone()) => (None, resumed),
+        Some(known) if row.version < known.version => (None, false),
+        Some(known) if known.digest == row.digest => {
+            let is_newer = row.version != known.version;
+            (is_newer.then(|| fresh(known.receipt)), false)
+        }
+        _ => (Some(fresh(receipt.clone())), true),
+    }
 }
 
 /// The last version of each entity that a receipt made visible.

@@ -389,14 +389,19 @@ impl Sending<'_> {
 
     /// Says what needs to be looked at.
     fn tell(&self, judgement: &Judgement) {
+        let key = &self.pass.opened.key;
         for alarm in &judgement.alarms {
-            tracing::error!(push = %self.pass.opened.key, alarm, "a destination needs to be looked at");
+            tracing::error!(push = %key, alarm, "a destination needs to be looked at");
         }
         if !judgement.unknown.is_empty() {
-            let codes = judgement.unknown.join(", ");
-            tracing::error!(push = %self.pass.opened.key, codes, "no rule knows these codes");
-            count(self.pass.deps, Metric::CodesUnknown, judgement.unknown.len() as u64);
+            self.tell_unknown(&judgement.unknown);
         }
+    }
+
+    fn tell_unknown(&self, codes: &[String]) {
+        let (key, listed) = (&self.pass.opened.key, codes.join(", "));
+        tracing::error!(push = %key, codes = listed, "no rule knows these codes");
+        count(self.pass.deps, Metric::CodesUnknown, codes.len() as u64);
     }
 
     /// Stops the push; gives until when.

@@ -87,7 +87,7 @@ impl Ground {
         ground
     }
 
-    pub(super) fn key(&self) -> PushKey {
+    pub(super) fn key() -> PushKey {
         PushKey { tenant: "heron".parse().unwrap(), push: "crm".parse().unwrap() }
     }
 
@@ -113,9 +113,8 @@ impl Ground {
     ) -> ObjectKey {
         let accepted = accepted(at, kind, (name, records));
         let lines = (2..).zip(records);
-        let text: String = lines
-            .map(|(line, record)| format!("{}\n", json!({"line": line, "record": record})))
-            .collect();
+        let lines = lines.map(|(line, record)| json!({"line": line, "record": record}).to_string());
+        let text = lines.collect::<Vec<_>>().join("\n") + "\n";
         for part in &accepted.parts {
             let body = zstd::encode_all(text.as_bytes(), 0).unwrap();
             self.put(part.key.as_str(), body).await;
@@ -138,7 +137,7 @@ impl Ground {
     }
 
     pub(super) async fn run(&self) -> Outcome {
-        let event = Event::Work(Work::Push { push: self.key() });
+        let event = Event::Work(Work::Push { push: Self::key() });
         match handle(&self.deps, event, self.deadline()).await.unwrap() {
             Answer::Work(outcome) => outcome,
             Answer::Batch(_) => panic!("a batch"),

@@ -1,8 +1,10 @@
 //! Who sees to it that a push goes on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use model::Timestamp;
+use model::config::TenantFile;
+use model::{TenantId, Timestamp};
 use ports::Message;
 use store::push::PushKey;
 
@@ -39,14 +41,7 @@ pub(super) async fn send(
 pub(super) async fn sweep(deps: &Deps) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     for tenant in deps.configuration.tenants().await? {
-        let file = match deps.configuration.tenant(&tenant).await {
-            Ok(file) => file,
-            Err(error @ configuration::Error::Store(_)) => return Err(error.into()),
-            Err(error) => {
-                tracing::error!(%tenant, %error, "a tenant's pushes are not woken");
-                continue;
-            }
-        };
+        let Some(file) = file(deps, &tenant).await? else { continue };
         for (push, _) in file.pushes.iter().filter(|(_, push)| !push.paused) {
             let push = PushKey { tenant: tenant.clone(), push: push.clone() };
             send(deps, &Work::Push { push }, None).await?;
@@ -55,4 +50,17 @@ pub(super) async fn sweep(deps: &Deps) -> Result<Outcome, Error> {
     }
     tracing::info!(woken = outcome.woken, "pushes swept");
     Ok(outcome)
+}
+
+/// A tenant's file; none where it cannot be used, which is told: one tenant's fault is not the
+/// others'.
+async fn file(deps: &Deps, tenant: &TenantId) -> Result<Option<Arc<TenantFile>>, Error> {
+    match deps.configuration.tenant(tenant).await {
+        Ok(file) => Ok(Some(file)),
+        Err(error @ configuration::Error::Store(_)) => Err(error.into()),
+        Err(error) => {
+            tracing::error!(%tenant, %error, "a tenant's pushes are not woken");
+            Ok(None)
+        }
+    }
 }

@@ -130,7 +130,7 @@ pub(super) async fn call(world: &World, method: Method, url: &str) -> Result<Vec
     };
     let answer = world.http.send(request).await;
     let answer = answer.map_err(|error| Failure::of("the sandbox does not answer", error))?;
-    if answer.status == 200 {
+    if matches!(answer.status, 200 | 204) {
         return Ok(answer.body.to_vec());
     }
     let text = String::from_utf8_lossy(&answer.body).into_owned();

@@ -116,7 +116,7 @@ async fn too_many_calls_wait_as_long_as_they_are_told_and_cost_no_retry() {
     ground.accept("user", "a.csv", &customers(100)).await;
     ground.clock.advance(Duration::from_secs(3));
     let soon = Deadline::at(ground.clock.now() + Duration::from_mins(3));
-    let event = Event::Work(Work::Push { push: ground.key() });
+    let event = Event::Work(Work::Push { push: Ground::key() });
     handle(&ground.deps, event, soon).await.unwrap();
     ground.crm.set(|rules| rules.mishaps = Mishaps::default());
     ground.rest().await;
@@ -149,24 +149,24 @@ async fn a_destination_that_refuses_everything_is_left_alone_until_it_answers_ag
     assert!(ground.run().await.more);
     assert_eq!(ground.crm.arrivals().len(), calls, "nothing is sent while it is stopped");
     assert!(ground.metrics.sum(Metric::PushesStopped) > 0.0);
-    let circuit = ground.deps.store.circuit(&ground.key()).await.unwrap().unwrap();
+    let circuit = ground.deps.store.circuit(&Ground::key()).await.unwrap().unwrap();
     assert!(circuit.reason.contains("403") || circuit.reason.contains("FORBIDDEN"), "{circuit:?}");
     ground.crm.set(|rules| rules.closed = false);
     ground.rest().await;
     assert_eq!(ground.done("a.csv").await.counts.ok, 300);
-    assert!(ground.deps.store.circuit(&ground.key()).await.unwrap().is_none());
+    assert!(ground.deps.store.circuit(&Ground::key()).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn slow_answers_halve_the_calls_that_are_made_at_once() {
-    let mishaps = Mishaps { latency: Duration::from_secs(3_000), ..Mishaps::default() };
+    let mishaps = Mishaps { latency: Duration::from_mins(50), ..Mishaps::default() };
     let ground = Ground::with(Rules { mishaps, ..Rules::default() }).await;
     ground.accept("user", "a.csv", &customers(1_600)).await;
     ground.clock.advance(Duration::from_secs(3));
     let soon = Deadline::at(ground.clock.now() + Duration::from_secs(80));
-    let event = Event::Work(Work::Push { push: ground.key() });
+    let event = Event::Work(Work::Push { push: Ground::key() });
     handle(&ground.deps, event, soon).await.unwrap();
-    let calls = ground.deps.outside.memory.calls(&ground.key());
+    let calls = ground.deps.outside.memory.calls(&Ground::key());
     assert!(calls < 16, "{calls}");
     ground.crm.set(|rules| rules.mishaps = Mishaps::default());
     ground.rest().await;

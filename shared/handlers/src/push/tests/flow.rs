@@ -35,7 +35,7 @@ async fn a_hundred_files_of_one_record_go_in_one_call() {
 async fn a_call_that_is_not_full_lingers_for_more_files() {
     let ground = Ground::new().await;
     let first = ground.accept("user", "a.json", &[customer("a")]).await;
-    let event = Event::Work(Work::Push { push: ground.key() });
+    let event = Event::Work(Work::Push { push: Ground::key() });
     let soon = Deadline::at(ground.clock.now() + Duration::from_secs(46));
     handle(&ground.deps, event, soon).await.unwrap();
     assert!(ground.clock.now() >= "2024-05-02T00:00:02Z".parse().unwrap());

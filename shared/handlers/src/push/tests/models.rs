@@ -2,7 +2,7 @@ use lake::curated::{
     CuratedKey, CuratedWriter, KeyDigest, Layer, Lineage, PartCounts, Receipt, ReceiptPart,
     RowKind, Value as Cell,
 };
-use lake::{Attempt, Commit, Mode, SliceStart};
+use lake::{Attempt, Commit, Mode, ModelTable, SliceStart};
 
 use super::*;
 use crate::tables::model_table;
@@ -57,28 +57,7 @@ impl Ground {
             fence: 1,
         };
         let landed: ObjectKey = format!("landing/{plan}.ndjson").parse().unwrap();
-        let mut writer = CuratedWriter::new(&table.file_columns()).unwrap();
-        for (line, (id, spent)) in (1..).zip(rows) {
-            let lineage = Lineage {
-                connection: "main",
-                source: "shop",
-                stream: "customers",
-                record_key: id,
-                place: None,
-                kind: RowKind::Row,
-                cursor: Some(plan),
-                request_start: "2024-05-02T00:00:00.000000000Z",
-                object: landed.as_str(),
-                line,
-                page: 1,
-                ordinal: line,
-                run: "r",
-                extra: None,
-                version: 1,
-            };
-            let fields = [Cell::Text(id), Cell::Null, Cell::Text("INSTORE"), Cell::Decimal(*spent)];
-            writer.write(fields.into_iter().chain(lineage.values())).unwrap();
-        }
+        let body = curated(&table, (plan, &landed), rows);
         let file = CuratedKey {
             layer: Layer::Curated,
             model: name.clone(),
@@ -88,7 +67,7 @@ impl Ground {
             revision: revised.revision.clone(),
         };
         let file = file.render().unwrap();
-        self.put(file.as_str(), writer.finish().unwrap().body).await;
+        self.put(file.as_str(), body).await;
         let commit = Commit {
             attempt,
             window: None,
@@ -108,6 +87,37 @@ impl Ground {
         self.put(key.as_str(), receipt.to_json().unwrap()).await;
         key
     }
+}
+
+/// Rows as curated objects have them.
+fn curated(
+    table: &ModelTable,
+    (plan, landed): (&str, &ObjectKey),
+    rows: &[(String, i128)],
+) -> Bytes {
+    let mut writer = CuratedWriter::new(&table.file_columns()).unwrap();
+    for (line, (id, spent)) in (1..).zip(rows) {
+        let lineage = Lineage {
+            connection: "main",
+            source: "shop",
+            stream: "customers",
+            record_key: id,
+            place: None,
+            kind: RowKind::Row,
+            cursor: Some(plan),
+            request_start: "2024-05-02T00:00:00.000000000Z",
+            object: landed.as_str(),
+            line,
+            page: 1,
+            ordinal: line,
+            run: "r",
+            extra: None,
+            version: 1,
+        };
+        let fields = [Cell::Text(id), Cell::Null, Cell::Text("INSTORE"), Cell::Decimal(*spent)];
+        writer.write(fields.into_iter().chain(lineage.values())).unwrap();
+    }
+    writer.finish().unwrap().body
 }
 
 fn rows(number: usize) -> Vec<(String, i128)> {
@@ -161,7 +171,7 @@ async fn whoever_finds_a_receipt_half_taken_ends_it_first() {
     let changed: Vec<_> = rows(5).into_iter().map(|(id, _)| (id, 700)).collect();
     let second = ground.receive("p2", &changed).await;
     let name = "customer".parse().unwrap();
-    let key = ground.key();
+    let key = Ground::key();
     let until = ground.clock.now() + Duration::from_mins(1);
     let lease = store::push::HeldLease { id: "dead".to_owned(), until };
     let taken = ground.deps.store.take_receipt((&key, &name), &first, lease).await.unwrap();
