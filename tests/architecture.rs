@@ -54,6 +54,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "aws",
             "connector",
             "destination",
+            "files",
             "handlers",
             "host",
             "http",

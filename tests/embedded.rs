@@ -79,7 +79,10 @@ fn sound(name: &str) -> PathBuf {
 #[test]
 fn sound_configuration_passes() {
     let output = headwater(&sound("sound"), &["config", "check", "--json"]);
-    assert_eq!(text(&output.stdout), "{\"ok\":true,\"sources\":1,\"tenants\":1,\"models\":0}\n");
+    assert_eq!(
+        text(&output.stdout),
+        "{\"ok\":true,\"sources\":1,\"tenants\":1,\"models\":0,\"destinations\":0}\n"
+    );
     assert_eq!(output.status.code(), Some(0));
 }
 
@@ -163,7 +166,7 @@ fn the_schemas_that_are_shipped_are_those_of_the_types() {
     let folder = folder("schemas");
     let output = headwater(&folder, &["config", "schema", "--to", "out"]);
     assert_eq!(output.status.code(), Some(0));
-    for kind in ["tenant", "overlay", "customer", "headwater", "model", "destination"] {
+    for kind in ["tenant", "overlay", "customer", "headwater", "model", "destination", "feed"] {
         let name = format!("{kind}.schema.json");
         let written = fs::read_to_string(folder.join("out").join(&name)).unwrap();
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/schema").join(&name);

@@ -97,6 +97,7 @@ fn schemas() -> Vec<(&'static str, Value)> {
     let mut all = model::config::schemas();
     all.push(("model", normalize::schema()));
     all.push(("destination", destination::schema()));
+    all.push(("feed", files::schema()));
     all.into_iter().map(|(kind, schema)| (kind, schema.to_value())).collect()
 }
 

@@ -169,7 +169,7 @@ pub(super) fn go_on(
         let seen: Vec<_> = theirs.iter().map(|loaded| loaded.seen).collect();
         open.push(OpenBatch {
             id: next.batch.to_string(),
-            order: child_order(&batch.order, number),
+            order: child_order(&batch.order, batch.round, number),
             operation: next.operation.to_string(),
             spans: spans(&seen),
             entities: theirs.iter().filter_map(|loaded| loaded.entity(pass, operation)).collect(),

@@ -81,10 +81,13 @@ impl PushKey {
     }
 }
 
-/// The order of a batch that goes on with items of another: the first takes the place of that one,
-/// the others come right behind it, all of them before whatever came behind it.
-pub fn child_order(parent: &str, number: usize) -> String {
-    if number == 0 { parent.to_owned() } else { format!("{parent}-{number:03}") }
+/// Where a batch stands that goes on with items of another: the first takes its place, the others
+/// stand right behind it, before those that came of an earlier round of it and may still be open.
+pub fn child_order(parent: &str, round: u32, number: usize) -> String {
+    if number == 0 {
+        return parent.to_owned();
+    }
+    format!("{parent}-{:010}-{number:03}", u32::MAX - round)
 }
 
 #[cfg(test)]
@@ -95,10 +98,17 @@ mod tests {
     fn children_stand_between_their_parent_and_whatever_comes_next() {
         let parent = "20260102T030405.678Z.00.ab.00000007";
         let next = "20260102T030405.678Z.00.ab.00000008";
-        let second = child_order(parent, 1);
-        let grandchild = child_order(&second, 2);
-        assert_eq!(child_order(parent, 0), parent);
+        let second = child_order(parent, 0, 1);
+        let grandchild = child_order(&second, 1, 2);
+        assert_eq!(child_order(parent, 0, 0), parent);
         assert!(parent < second.as_str() && second < grandchild && grandchild.as_str() < next);
-        assert!(grandchild < child_order(parent, 2));
+        assert!(grandchild < child_order(parent, 0, 2));
+    }
+
+    #[test]
+    fn a_batch_that_is_halved_again_meets_none_of_its_siblings() {
+        let (parent, sibling) = ("o.00000007", child_order("o.00000007", 0, 1));
+        let again = child_order(&child_order(parent, 0, 0), 1, 1);
+        assert!(parent < again.as_str() && again < sibling);
     }
 }

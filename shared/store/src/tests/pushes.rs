@@ -144,7 +144,7 @@ async fn what_was_ended_is_not_opened_again_by_whoever_comes_late() {
     let other = store.claim_batch(&key(), open[0].clone(), lease("two")).await.unwrap().unwrap();
     let child = OpenBatch { id: "child".to_owned(), ..batch("a.1", "UPD", &[]) };
     let sister =
-        OpenBatch { id: "sister".to_owned(), order: child_order("a.1", 1), ..child.clone() };
+        OpenBatch { id: "sister".to_owned(), order: child_order("a.1", 0, 1), ..child.clone() };
     let children = [child, sister];
     assert!(store.finish_batch(&key(), &other, &done(&other.batch), &children).await.unwrap());
     for _ in 0..2 {
