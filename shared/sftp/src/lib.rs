@@ -6,37 +6,11 @@
 
 mod connect;
 mod drop;
+mod drops;
 mod failure;
 mod read;
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use http::Policy;
-use ports::{DropError, Drops, FileDrop, Login};
-
-use drop::SftpDrop;
-
-/// Opens drops on SFTP servers.
-#[derive(Debug, Clone)]
-pub struct SftpDrops {
-    policy: Policy,
-}
-
-impl SftpDrops {
-    /// Drops on the servers that the policy lets calls go to.
-    pub fn new(policy: Policy) -> Self {
-        Self { policy }
-    }
-}
-
-#[async_trait]
-impl Drops for SftpDrops {
-    async fn open(&self, login: &Login) -> Result<Arc<dyn FileDrop>, DropError> {
-        let session = connect::session(&self.policy, login).await?;
-        Ok(Arc::new(SftpDrop::new(session, &login.place.path)))
-    }
-}
+pub use drops::SftpDrops;
 
 #[cfg(test)]
 mod tests;

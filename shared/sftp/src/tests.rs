@@ -1,7 +1,9 @@
 use std::fs;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Policy;
 use model::Secret;
 use model::config::SftpPlace;
 use ports::{Credential, DropError, Drops, FileDrop, Login};

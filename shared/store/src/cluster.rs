@@ -196,7 +196,7 @@ impl<S: Shape> Clusters<'_, S> {
     async fn attempt(&self, new: &S::Record) -> Result<Attempt<S::Record>, StoreError> {
         let shape = self.shape;
         let name = shape.name(new);
-        let own = self.mapped(self.place.own(&name)).await?;
+        let own = self.mapped(self.place.own(&name)).await?.map(|own| own.live);
         let standing = match &own {
             Some(live) => self.record(live, &rows::digest(&name)).await?,
             None => None,

@@ -26,6 +26,17 @@ pub(super) struct Live {
     pub(super) version: Option<Version>,
 }
 
+/// Where a key leads.
+#[derive(Debug)]
+pub(super) struct Mapped {
+    /// Its row.
+    item: Item,
+    /// The cluster that its row names.
+    named: String,
+    /// The cluster that this one has become.
+    pub(super) live: Live,
+}
+
 /// What keys lead to.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -37,15 +48,17 @@ pub(super) struct Gathered {
 
 impl<S: Shape> Clusters<'_, S> {
     /// The cluster of a key; none when the key is free.
-    pub(super) async fn mapped(&self, key: Key) -> Result<Option<Live>, StoreError> {
+    pub(super) async fn mapped(&self, key: Key) -> Result<Option<Mapped>, StoreError> {
         match self.store.item(&key).await? {
             None => Ok(None),
-            Some(item) => Ok(Some(self.follow(&item).await?)),
+            Some(item) => Ok(Some(self.follow(item).await?)),
         }
     }
 
-    async fn follow(&self, item: &Item) -> Result<Live, StoreError> {
-        self.live(&decode::<Mapping>(item)?.cluster).await
+    async fn follow(&self, item: Item) -> Result<Mapped, StoreError> {
+        let named = decode::<Mapping>(&item)?.cluster;
+        let live = self.live(&named).await?;
+        Ok(Mapped { item, named, live })
     }
 
     /// The cluster that this one has become.
@@ -105,30 +118,17 @@ impl<S: Shape> Clusters<'_, S> {
         gathered: &mut Gathered,
     ) -> Result<(), StoreError> {
         let Gathered { clusters, taken } = gathered;
-        let (mut free, mut mapped) = (Vec::new(), Vec::new());
+        let mut free = Vec::new();
         for some in rows.chunks(SIDE_BY_SIDE) {
-            let found = join_all(some.iter().map(|(key, _)| self.store.item(key))).await;
+            let found = join_all(some.iter().map(|(key, _)| self.mapped(key.clone()))).await;
             for ((key, text), found) in some.iter().zip(found) {
-                match found? {
-                    Some(item) => {
-                        taken.push(text.clone());
-                        mapped.push((decode::<Mapping>(&item)?.cluster, item));
-                    }
-                    None => free.push(key),
-                }
-            }
-        }
-        // Most keys of a thing lead to one cluster: it is looked up once.
-        let named: BTreeSet<&String> = mapped.iter().map(|(named, _)| named).collect();
-        let named: Vec<&String> = named.into_iter().collect();
-        for some in named.chunks(SIDE_BY_SIDE) {
-            let found = join_all(some.iter().map(|named| self.live(named))).await;
-            for (named, live) in some.iter().zip(found) {
-                let live = live?;
-                for (_, item) in mapped.iter().filter(|(name, _)| name == *named) {
-                    self.mend(item, named, &live.id).await?;
-                }
-                clusters.entry(live.id.clone()).or_insert(live);
+                let Some(found) = found? else {
+                    free.push(key);
+                    continue;
+                };
+                self.mend(&found).await?;
+                taken.push(text.clone());
+                clusters.entry(found.live.id.clone()).or_insert(found.live);
             }
         }
         // Writers of the same thing give a new cluster the same name, and the first claim goes
@@ -154,20 +154,19 @@ impl<S: Shape> Clusters<'_, S> {
         match self.store.write(&[put], &self.store.write_id()).await {
             Ok(_) => Ok(None),
             Err(TableError::Contended { current: Some(item), .. }) => {
-                Ok(Some(self.follow(&item).await?))
+                Ok(Some(self.follow(*item).await?.live))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Points a key's row at the cluster that the one that it names has become. Somebody else may
-    /// have done so.
-    async fn mend(&self, item: &Item, named: &str, live: &str) -> Result<(), StoreError> {
-        if named == live {
+    /// Points a key at the cluster that its own has become. Somebody else may have done so.
+    async fn mend(&self, found: &Mapped) -> Result<(), StoreError> {
+        if found.named == found.live.id {
             return Ok(());
         }
-        let (key, expect) = (item.key.clone(), Expect::Version(item.version.clone()));
-        let body = encode(&key, &Mapping { cluster: live.to_owned() })?;
+        let (key, expect) = (found.item.key.clone(), Expect::Version(found.item.version.clone()));
+        let body = encode(&key, &Mapping { cluster: found.live.id.clone() })?;
         let put = Write::Put { key, expect, body, expires: None };
         match self.store.write(&[put], &self.store.write_id()).await {
             Ok(_) | Err(TableError::Contended { .. }) => Ok(()),
