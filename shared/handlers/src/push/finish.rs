@@ -57,7 +57,7 @@ impl Errors {
             writer.write_record([&line.to_string(), &harmless(code), &harmless(message)])?;
         }
         if self.more > 0 {
-            let rest = format!("{} rows more: `headwater outcomes` lists them", self.more);
+            let rest = format!("{} rows more: see `outcomes/batches/`", self.more);
             writer.write_record(["", "MORE", &rest])?;
         }
         let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
@@ -282,6 +282,6 @@ mod tests {
         (0..ERRORS as u64 + 3).for_each(|line| errors.add(line, "1", ""));
         let text = String::from_utf8(errors.render().unwrap().to_vec()).unwrap();
         assert_eq!(text.lines().count(), ERRORS + 2);
-        assert!(text.ends_with(",MORE,3 rows more: `headwater outcomes` lists them\n"));
+        assert!(text.ends_with(",MORE,3 rows more: see `outcomes/batches/`\n"));
     }
 }
