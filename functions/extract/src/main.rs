@@ -19,8 +19,9 @@ async fn main() -> Result<(), lambda::Error> {
     let store = Store::new(stack.table, bridge.clock(), Arc::new(SystemIds), Timing::default());
     let http = Arc::new(Client::new(Policy::with_local(&vars.list("HEADWATER_ALLOW_HOSTS"))));
     let configuration = Arc::new(Configuration::new(Arc::clone(&stack.lake), "config/"));
+    let sources = Configured::new(configuration, stack.secrets, http, store.clone());
     let deps = Deps {
-        sources: Arc::new(Configured::new(configuration, stack.secrets, http, store.clone())),
+        sources: Arc::new(sources.measured(bridge.metrics())),
         lake: stack.lake,
         store,
         jobs: stack.jobs,

@@ -14,7 +14,7 @@ use connector::{Catalog, Error as SourceError, Hosting, Limits, Outline, Rates, 
 use lake::Mode;
 use model::config::{Budget, Connection, Schedule, Settings, StreamConfig, SyncMode, TenantFile};
 use model::{Classify, ConnectionId, Cron, CronError, TenantId, Timestamp};
-use ports::{Http, Secrets};
+use ports::{Http, Metrics, Secrets};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use store::budget::{Budgets, CallLimit, NamedLimit, Patience};
@@ -58,6 +58,12 @@ impl Configured {
         let budgets = Budgets::new(store.clone());
         let outlines = Outlines::default();
         Self { configuration, secrets, http, store, budgets, outlines }
+    }
+
+    /// Measures what calls wait for their budgets.
+    #[must_use]
+    pub fn measured(self, metrics: Arc<dyn Metrics>) -> Self {
+        Self { budgets: self.budgets.measured(metrics), ..self }
     }
 
     /// A connection; none when no file names it.

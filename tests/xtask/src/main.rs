@@ -47,8 +47,12 @@ enum Task {
         #[arg(long)]
         target: Option<String>,
     },
-    /// The shared call budget over a day of virtual time.
-    Budget,
+    /// The shared call budget: a virtual day, then minutes on SQLite and an emulated `DynamoDB`.
+    Budget {
+        /// Seconds of real time on each table.
+        #[arg(long, default_value_t = 180)]
+        seconds: u32,
+    },
     /// The command as a source of PyAirbyte, which is installed from `PyPI`.
     Pyairbyte,
     /// The interpreter against the reference, over the manifests in `HEADWATER_ORACLE`.
@@ -96,7 +100,7 @@ fn perform(task: Task) -> Result<(), Fault> {
         }
         Task::Interchange => tasks::interchange(),
         Task::Fuzz { minutes, seed, target } => tasks::fuzz(minutes, seed, target.as_deref()),
-        Task::Budget => tasks::budget(),
+        Task::Budget { seconds } => tasks::budget(seconds),
         Task::Pyairbyte => tasks::pyairbyte(),
         Task::Trino { seed } => tasks::trino(seed),
         Task::Pocketbase => tasks::pocketbase(),

@@ -18,6 +18,9 @@ const ROUNDS: u32 = 50;
 /// Minutes of fuzzing for each reader.
 const MINUTES: f64 = 10.0;
 
+/// Seconds of the call budget in real time, on each table.
+const SECONDS: u32 = 180;
+
 /// Worlds of the long simulation.
 const WORLDS: u32 = 50_000;
 
@@ -39,7 +42,7 @@ pub fn prove() -> Result<(), Fault> {
     steps.step("kills", || kill(ROUNDS, None));
     steps.step("views on Trino", || trino(None));
     steps.step("a push to PocketBase", pocketbase);
-    steps.step("call budget", budget);
+    steps.step("call budget", || budget(SECONDS));
     steps.step("orders of arrival on DynamoDB", || identity(ORDERS));
     let seed = Dice::seed();
     steps.step(&format!("simulation of {WORLDS} worlds from SEED={seed}"), || {
