@@ -86,8 +86,8 @@ async fn prove(kind: &str, table: &str, span: Duration) -> bool {
     let calls_a_write = count(facts.calls) / count(written.writes);
     println!(
         "{kind}: {} calls in {span:?}, mean latency {:.2} s; {} answered \"too many\"; most in any \
-         minute {} of {}; {:.1} % of the limit used, {:.1} % of the ideal; {calls_a_write:.1} calls a write ({} writes, {} of \
-         them lost races; {} reads); by tenant {:?}",
+         minute {} of {}; {:.1} % of the limit used, {:.1} % of the ideal; {calls_a_write:.1} calls a \
+         write ({} writes, {} of them lost races; {} reads of {:.0} ms each); by tenant {:?}",
         facts.calls,
         facts.mean_latency,
         facts.refused,
@@ -98,6 +98,7 @@ async fn prove(kind: &str, table: &str, span: Duration) -> bool {
         written.writes,
         written.lost,
         written.reads,
+        count(written.waited) / count(written.reads),
         facts.by_tenant,
     );
     facts.refused == 0

@@ -45,6 +45,8 @@ pub struct Written {
     pub writes: u64,
     pub lost: u64,
     pub reads: u64,
+    /// Milliseconds that the reads took, together.
+    pub waited: u64,
 }
 
 impl std::ops::Add for Written {
@@ -55,6 +57,7 @@ impl std::ops::Add for Written {
             writes: self.writes + other.writes,
             lost: self.lost + other.lost,
             reads: self.reads + other.reads,
+            waited: self.waited + other.waited,
         }
     }
 }
@@ -81,13 +84,18 @@ struct Counted {
     writes: AtomicU64,
     lost: AtomicU64,
     reads: AtomicU64,
+    waited: AtomicU64,
 }
 
 #[async_trait]
 impl Table for Counted {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
+        let asked = SystemClock.now();
+        let item = self.table.get(key).await;
+        let waited = SystemClock.now().duration_since(asked).as_millis();
+        self.waited.fetch_add(u64::try_from(waited).unwrap_or_default(), Ordering::Relaxed);
         self.reads.fetch_add(1, Ordering::Relaxed);
-        self.table.get(key).await
+        item
     }
 
     async fn transact(&self, writes: &[Write], write: &WriteId) -> Result<Version, TableError> {
@@ -113,7 +121,8 @@ impl Counted {
         loop {
             SystemClock.sleep(Duration::from_secs(1)).await;
             let (writes, lost) = (of(&self.writes), of(&self.lost));
-            let written = Written { writes, lost, reads: of(&self.reads) };
+            let (reads, waited) = (of(&self.reads), of(&self.waited));
+            let written = Written { writes, lost, reads, waited };
             println!("{}", serde_json::to_string(&written).unwrap());
         }
     }
@@ -135,8 +144,8 @@ async fn table(name: &str) -> Arc<dyn Table> {
 /// Works until the process is killed.
 pub async fn work(task: &Task) {
     let table = table(&task.table).await;
-    let (writes, lost, reads) = Default::default();
-    let table = Arc::new(Counted { table, writes, lost, reads });
+    let (writes, lost, reads, waited) = Default::default();
+    let table = Arc::new(Counted { table, writes, lost, reads, waited });
     let http = Client::new(Policy::with_local(&["127.0.0.1".to_owned()]));
     let workers = (0..task.workers).map(|_| worker(task, Arc::clone(&table), &http));
     futures_util::future::join(table.report(), join_all(workers)).await;

@@ -1,6 +1,7 @@
 //! One row of slots, as one process and one tenant see it.
 
 use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
 
 use futures_util::lock::Mutex;
 use model::TenantId;
@@ -15,6 +16,12 @@ use crate::{Store, StoreError};
 
 /// A pause that ends this little after the one that is known is not worth a write.
 const ALIKE: i64 = 100;
+
+/// Longest pause after the first meeting at the row; twice as long after each that follows.
+const MEETING: Duration = Duration::from_millis(25);
+
+/// So often the pause grows.
+const MEETINGS: u32 = 4;
 
 /// What is learnt is told again when it has changed by so many thousandths.
 const MATERIAL: u32 = 30;
@@ -159,6 +166,7 @@ impl Shard {
     async fn ask(&self, returned: &Returned, wanted: usize) -> Result<(Granted, bool), StoreError> {
         let id = self.store.write_id();
         let (mut slots, mut expect) = self.read().await?;
+        let mut meetings = 0;
         loop {
             let now = instant(self.store.now());
             let skew = millis(self.store.timing().skew);
@@ -183,13 +191,14 @@ impl Shard {
                     return Ok((answer, true));
                 }
                 Err(StoreError::Table(TableError::Contended { current, .. })) => {
-                    (slots, expect) = match current {
-                        Some(item) => (decode(&item)?, Expect::Version(item.version)),
-                        None => (Slots::default(), Expect::Absent),
-                    };
-                    if slots.leases.iter().any(|lease| lease.id == id.0) {
+                    let current = current.map(|item| decode::<Slots>(&item)).transpose()?;
+                    let is_ours = |slots: Slots| slots.leases.iter().any(|lease| lease.id == id.0);
+                    if current.is_some_and(is_ours) {
                         return Ok((answer, true));
                     }
+                    self.come_apart(meetings).await;
+                    meetings += 1;
+                    (slots, expect) = self.read().await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -204,6 +213,13 @@ impl Shard {
         #[expect(clippy::cast_precision_loss, reason = "a part of less than a second")]
         let later = (wait.spread as f64 * part) as i64;
         Wait { until: wait.until + later, ..wait }
+    }
+
+    /// Who met others at the row comes back a little later, at an instant of its own; the more
+    /// often, the later, so that a slow table sees no crowd.
+    async fn come_apart(&self, meetings: u32) {
+        let most = MEETING.saturating_mul(1 << meetings.min(MEETINGS));
+        self.store.clock().sleep(most.mul_f64(self.store.ids().chance())).await;
     }
 
     fn hear(&self, slots: &Slots) {

@@ -59,6 +59,19 @@ fn sixty_four_workers_use_a_limit_fully_and_never_more() {
 }
 
 #[test]
+fn a_limit_of_several_rows_is_used_nearly_fully_and_never_more() {
+    let shape = Shape { calls: 4_500, workers: vec![30, 20, 14], life: None, ..busy(4) };
+    let facts = live(&shape);
+    say(&facts);
+    assert!(facts.most() <= 4_500, "{facts}");
+    assert!(facts.share_of_ideal() >= 0.99, "{facts}");
+    assert!(facts.calls_a_write() >= 20.0, "{facts}");
+    let counts = facts.by_tenant(MINUTE, MINUTE * 4);
+    let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+    assert!(least * 10 >= most * 7, "calls of tenants: {counts:?}");
+}
+
+#[test]
 fn what_an_idle_tenant_leaves_others_use() {
     let idle = Some((0, 2, 8));
     let shape = Shape { workers: vec![6, 6, 2], idle, calls: 300, ..busy(12) };
