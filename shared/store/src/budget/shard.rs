@@ -18,7 +18,7 @@ use crate::{Store, StoreError};
 const ALIKE: i64 = 100;
 
 /// Longest pause after the first meeting at the row; twice as long after each that follows.
-const MEETING: Duration = Duration::from_millis(25);
+const MEETING: Duration = Duration::from_millis(50);
 
 /// So often the pause grows.
 const MEETINGS: u32 = 4;

@@ -141,3 +141,21 @@ async fn a_sweep_wakes_every_push_and_finds_what_no_event_told_of() {
     handle(&ground.deps, Event::Work(work), ground.deadline()).await.unwrap();
     assert_eq!(ground.done("a.csv").await.counts.ok, 3);
 }
+
+#[tokio::test]
+async fn a_file_of_more_than_two_thousand_calls_is_planned_in_steps_and_ends_whole() {
+    let ground = Ground::with(Rules { calls: 4_500, ..Rules::default() }).await;
+    ground.put("config/destinations/crm.yaml", CRM.replace("max_items: 100", "max_items: 1")).await;
+    // More calls a minute than one row of a budget holds.
+    let faster = "api_key: api-key\n      calls_per_minute: 4500";
+    ground.put("config/tenants/heron.yaml", TENANT.replace("api_key: api-key", faster)).await;
+    ground.accept("user", "a.csv", &customers(2_100)).await;
+    ground.rest().await;
+    let done = ground.done("a.csv").await;
+    assert_eq!((done.outcome, done.counts.ok, done.counts.rows), (FileEnd::Success, 2_100, 2_100));
+    assert_eq!(ground.crm.arrivals().len(), 2_100);
+    assert!(ground.crm.books().customers.values().all(|applied| applied.len() == 1));
+    let rows = ground.table.items().into_iter().map(|item| item.key.partition);
+    assert_eq!(rows.filter(|partition| partition.starts_with("budget#crm#")).count(), 3);
+    ground.each_item_ends_once().await;
+}
