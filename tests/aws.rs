@@ -41,7 +41,7 @@ fn fresh(kind: &str) -> String {
     format!("{kind}-{}", SystemIds.fresh())
 }
 
-fn store() -> Box<dyn ObjectStore> {
+fn store() -> Box<S3Store> {
     let bucket = fresh("bucket");
     cloud().bucket(&bucket).unwrap();
     Box::new(S3Store::new(aws(), bucket))

@@ -22,7 +22,7 @@ use ports::{
 use query::Engine;
 use sandbox::{Account, Running, Seed, Size, World};
 use serde_json::Value;
-use store::{Store, Timing};
+use store::{Counts, Store, Timing};
 
 #[derive(Debug)]
 struct Unmeasured;
@@ -172,12 +172,21 @@ impl Ground {
     }
 
     /// Makes a stream due, and pulls it.
-    pub async fn pull(&self, tenant: &str) {
+    pub async fn pull(&self, tenant: &str) -> Vec<Counts> {
         self.fire(tenant).await;
+        self.work_off().await
+    }
+
+    /// Runs the jobs that wait; gives what each counted.
+    pub async fn work_off(&self) -> Vec<Counts> {
+        let mut all = Vec::new();
         for job in self.waiting().await {
-            let outcome = self.run(job).await;
-            assert!(matches!(outcome, Outcome::Complete { .. }), "{outcome:?}");
+            match self.run(job).await {
+                Outcome::Complete { counts } => all.push(counts),
+                outcome => panic!("{outcome:?}"),
+            }
         }
+        all
     }
 
     /// Takes every commit in, as its event would have it.

@@ -6,16 +6,16 @@
 //! completion, so two calls of one slot are counted at least W apart, and no window holds more
 //! than N. Workers' clocks differ by a bounded skew, which is added to W.
 //!
-//! **Leases.** A lease takes the slots that come free within [`slots::AHEAD`] of the first one,
+//! **Leases.** A lease takes the slots that come free within 1.7 seconds of the first one,
 //! ends soon after the last, and whoever asks settles in the same write what it used before. A
 //! worker that dies therefore costs its own slots a window, and leaves everyone else's calls a gap
 //! of no more than two seconds.
 //!
-//! **Turns.** Tenants that want more than they get take turns ([`turns`]): who is behind comes
+//! **Turns.** Tenants that want more than they get take turns ([`Turns`]): who is behind comes
 //! before the first slot is free, who is ahead only when it is free and nobody has come. No slot
 //! is kept for anyone, so what an idle tenant does not use, others use at once.
 //!
-//! **Learning.** What answers say of the limit ([`word`]) lies in the row, so all workers hear it:
+//! **Learning.** What answers say of the limit lies in the row, so all workers hear it:
 //! a pause, and the part of the limit that is in force.
 //!
 //! Two ways to call: [`BudgetedHttp`] decorates a client, call by call; [`Share::acquire`] gives
