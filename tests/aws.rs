@@ -3,6 +3,10 @@
 //! `cargo xtask test` starts the emulators and runs this; it is not part of a plain `cargo test`,
 //! and without the emulators' variables every test here fails and says so.
 
+#[path = "athena.rs"]
+mod athena;
+#[path = "functions/edges.rs"]
+mod edges;
 #[path = "functions.rs"]
 mod functions;
 #[path = "identity/cases.rs"]

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says by panicking what went wrong")]
 
+#[path = "embedded/asked.rs"]
+mod asked;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -290,6 +293,9 @@ fn every_view_equals_the_providers_truth_and_still_does_after_the_provider_chang
     let count = "select count(*) n from rutter_orders where _tenant = 'fern'";
     let rows = headwater(&folder, &["query", "--json", "--folder", config, count]);
     assert!(text(&rows.stdout).starts_with("{\"n\":3"), "{}", text(&rows.stdout));
+    // A demo takes longest of all that is tested here: what its lake answers is asked on the spot.
+    asked::refusals_and_differences(&folder);
+    asked::rows_and_copies(&folder);
 }
 
 #[test]

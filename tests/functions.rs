@@ -34,7 +34,7 @@ struct Wire {
 }
 
 /// A function's process.
-struct Function {
+pub(super) struct Function {
     events: mpsc::Sender<Value>,
     answers: mpsc::Receiver<Result<Value, Value>>,
     _process: Child,
@@ -42,7 +42,7 @@ struct Function {
 }
 
 impl Function {
-    async fn start(name: &str, variables: &[(String, String)]) -> Self {
+    pub(super) async fn start(name: &str, variables: &[(String, String)]) -> Self {
         let (events, taken) = mpsc::channel(1);
         let (given, answers) = mpsc::channel(1);
         let wire = Arc::new(Wire { events: Mutex::new(taken), answers: given });
@@ -70,7 +70,7 @@ impl Function {
     }
 
     /// Hands an event to the function; gives its answer, or its diagnostic.
-    async fn invoke(&mut self, event: Value) -> Result<Value, Value> {
+    pub(super) async fn invoke(&mut self, event: Value) -> Result<Value, Value> {
         self.events.send(event).await.unwrap();
         let answer = tokio::time::timeout(TIME, self.answers.recv()).await;
         answer.expect("the function answers in time").expect("the function lives")
@@ -102,8 +102,8 @@ async fn answer(
 }
 
 /// A stack of its own, with a provider to pull from.
-struct Ground {
-    variables: Vec<(String, String)>,
+pub(super) struct Ground {
+    pub(super) variables: Vec<(String, String)>,
     stack: Resources,
     provider: Running,
     since: String,
@@ -111,7 +111,7 @@ struct Ground {
 }
 
 impl Ground {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let cloud = cloud();
         let folder = tempfile::tempdir().unwrap();
         let world = World::open(folder.path(), Seed(7), &Size::tiny(), Arc::new(SystemClock));
@@ -157,14 +157,14 @@ impl Ground {
         variables.into_iter().collect()
     }
 
-    async fn put(&self, key: &str, text: &str) {
+    pub(super) async fn put(&self, key: &str, text: &str) {
         let key: ObjectKey = key.parse().unwrap();
         let body = Bytes::copy_from_slice(text.as_bytes());
         self.stack.lake.put(&key, body, &Attributes::default()).await.unwrap();
     }
 
     /// Pushes the source of the sample pipeline, and a tenant of these streams.
-    async fn configure(&self, streams: &str) {
+    pub(super) async fn configure(&self, streams: &str) {
         for file in ["rutter.yaml", "rutter.headwater.yaml"] {
             let path = xtask::machine::root().join("config/sources").join(file);
             let text = std::fs::read_to_string(path).unwrap();
@@ -183,7 +183,7 @@ impl Ground {
     }
 
     /// The messages that wait in the queue, as SQS hands them to a function.
-    async fn batch(&self) -> Value {
+    pub(super) async fn batch(&self) -> Value {
         let (wait, hidden) = (Duration::from_secs(2), Duration::from_mins(1));
         let mut records = Vec::new();
         loop {
@@ -197,7 +197,7 @@ impl Ground {
         }
     }
 
-    async fn keys(&self, prefix: &str) -> Vec<String> {
+    pub(super) async fn keys(&self, prefix: &str) -> Vec<String> {
         let found = self.stack.lake.list_all(prefix).await.unwrap();
         found.into_iter().map(|meta| meta.key.to_string()).collect()
     }
@@ -218,7 +218,7 @@ fn fired() -> Value {
     json!({"tenant": "bluebird", "connection": "shop"})
 }
 
-fn failures(answer: &Value) -> usize {
+pub(super) fn failures(answer: &Value) -> usize {
     answer["batchItemFailures"].as_array().expect("a batch response").len()
 }
 

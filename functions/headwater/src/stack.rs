@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Athena, Aws, Card, DynamoTable, Patience, S3Store, Tools};
+use aws::{Athena, Aws, Card, DynamoTable, Patience, S3Store, SqsQueue, Tools};
 use handlers::configuration::Configuration;
+use handlers::transform::{self, Work};
 use host::{SystemClock, SystemIds, Vars};
-use ports::{Clock, ObjectStore, QueryError};
+use ports::{Clock, ObjectStore, QueryError, Queue};
 use store::{Store, Timing};
 
 use crate::board::Unmeasured;
@@ -23,6 +24,8 @@ pub(crate) struct Stack {
     pub(crate) store: Store,
     pub(crate) athena: Arc<Athena>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where commits wait to be taken in.
+    transforms: Option<SqsQueue>,
     /// Where it is.
     pub(crate) place: aws::Place,
 }
@@ -42,14 +45,29 @@ impl Stack {
             Arc::new(S3Store::new(Arc::clone(&aws), card.place.bucket.clone()));
         let table = DynamoTable::new(Arc::clone(&aws), card.table.clone(), Arc::clone(&clock));
         let ids = Arc::new(SystemIds);
+        let queue = |urls| SqsQueue::new(Arc::clone(&aws), urls, Arc::clone(&clock));
+        let transforms = card.transforms.clone().map(queue);
         Ok(Self {
             configuration: Arc::new(Configuration::new(Arc::clone(&lake), "config/")),
             lake,
             store: Store::new(Arc::new(table), Arc::clone(&clock), ids, Timing::default()),
             athena: Arc::new(card.athena(aws, tools, PATIENCE)),
             clock,
+            transforms,
             place: card.place,
         })
+    }
+
+    /// Has the stack's own function do works.
+    pub(crate) async fn ask(&self, works: &[Work]) -> Result<(), Failure> {
+        let Some(queue) = &self.transforms else {
+            let database = &self.place.database;
+            let message =
+                format!("`{database}` says no headwater.transforms: deploy the stack again");
+            return Err(Failure::Input(message));
+        };
+        let asked = transform::ask(queue as &dyn Queue, works).await;
+        asked.map_err(|error| Failure::of("the stack was not asked", error))
     }
 }
 

@@ -34,7 +34,7 @@ const LONGEST_VISIBILITY: Duration = Duration::from_hours(12);
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// Where a queue and its dead letters are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueUrls {
     /// The queue itself.
     pub queue: String,

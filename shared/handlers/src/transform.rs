@@ -308,7 +308,13 @@ impl Handle<Error> for Messages<'_> {
 
 /// Sends work to the function's own queue.
 async fn enqueue(deps: &Deps, work: &Work) -> Result<(), Error> {
-    for result in deps.queue.send(&[message(work)?]).await? {
+    ask(deps.queue.as_ref(), std::slice::from_ref(work)).await
+}
+
+/// Sends works to the queue of the function that does them.
+pub async fn ask(queue: &dyn Queue, works: &[Work]) -> Result<(), Error> {
+    let messages = works.iter().map(message).collect::<Result<Vec<_>, _>>()?;
+    for result in queue.send(&messages).await? {
         result?;
     }
     Ok(())

@@ -14,7 +14,7 @@ pub use crate::template::{ACCOUNT, REGION};
 /// Where the emulated services answer: `http://127.0.0.1:port` each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cloud {
-    /// S3, Secrets Manager and Scheduler.
+    /// S3, Secrets Manager, Scheduler and Athena.
     pub moto: String,
     /// DynamoDB.
     pub dynamodb: String,
@@ -33,6 +33,7 @@ impl Cloud {
             ("AWS_ENDPOINT_URL_S3", self.moto.clone()),
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.moto.clone()),
             ("AWS_ENDPOINT_URL_SCHEDULER", self.moto.clone()),
+            ("AWS_ENDPOINT_URL_ATHENA", self.moto.clone()),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.clone()),
             ("AWS_ENDPOINT_URL_SQS", self.sqs.clone()),
         ]
@@ -97,6 +98,33 @@ impl Cloud {
             path: format!("/schedule-groups/{name}"),
             target: None,
             body: "{}".to_owned(),
+        };
+        call(&post, REGION).map(drop)
+    }
+
+    /// Makes a workgroup of Athena.
+    pub fn workgroup(&self, name: &str) -> Result<(), Fault> {
+        let body = json!({"Name": name, "Configuration": {}});
+        speak("athena", &self.moto, "AmazonAthena.CreateWorkGroup", &body).map(drop)
+    }
+
+    /// Says what the next statement of Athena gives whose result nobody asked for yet: names and
+    /// types of columns, and rows, the headings first.
+    pub fn next_result(&self, columns: &[(&str, &str)], rows: &[Vec<&str>]) -> Result<(), Fault> {
+        let column = |(name, kind): &(&str, &str)| json!({"Name": name, "Type": kind});
+        let datum = |text: &&str| json!({"VarCharValue": text});
+        let row = |row: &Vec<&str>| json!({"Data": row.iter().map(datum).collect::<Vec<_>>()});
+        let result = json!({
+            "rows": rows.iter().map(row).collect::<Vec<_>>(),
+            "column_info": columns.iter().map(column).collect::<Vec<_>>(),
+        });
+        let post = Call {
+            service: "athena",
+            endpoint: &self.moto,
+            method: "POST",
+            path: "/moto-api/static/athena/query-results".to_owned(),
+            target: None,
+            body: json!({"region": REGION, "results": [result]}).to_string(),
         };
         call(&post, REGION).map(drop)
     }

@@ -28,7 +28,7 @@ pub(crate) enum Quarantine {
     Show(Show),
     /// Takes the commits of which something was refused in once more, by the models as they are
     /// now.
-    Retry(Again),
+    Retry(Wanted),
 }
 
 /// Which of it.
@@ -60,18 +60,6 @@ pub(crate) struct Show {
     /// Most entries.
     #[arg(long, default_value_t = 20)]
     limit: usize,
-}
-
-/// Which of it, on this machine.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Again {
-    /// Of this model; of all when left out.
-    #[arg(long)]
-    model: Option<String>,
-
-    /// Of this tenant; of all when left out.
-    #[arg(long)]
-    tenant: Option<String>,
 }
 
 /// Where it lies, and what is looked for.
@@ -119,15 +107,18 @@ pub(super) async fn filter(
         Some(name) => vec![known_model(configuration, name).await?],
         None => configuration.models().await?,
     };
-    let tenant = match tenant {
-        Some(name) => {
-            let tenant: TenantId = name.parse().map_err(|e| Failure::Input(format!("{e}")))?;
-            configuration.tenant(&tenant).await?;
-            Some(tenant)
-        }
-        None => None,
-    };
-    Ok(Filter { models, tenant })
+    Ok(Filter { models, tenant: known_tenant(configuration, tenant).await? })
+}
+
+/// A tenant that has a file, or the nearest one's name; none when none is named.
+pub(super) async fn known_tenant(
+    configuration: &Configuration,
+    name: Option<&str>,
+) -> Result<Option<TenantId>, Failure> {
+    let Some(name) = name else { return Ok(None) };
+    let tenant: TenantId = name.parse().map_err(|error| Failure::Input(format!("{error}")))?;
+    configuration.tenant(&tenant).await?;
+    Ok(Some(tenant))
 }
 
 /// A model that has a file, or the nearest one's name.

@@ -9,6 +9,7 @@ use ports::{Definitions, QueryError, RelationKind};
 use super::{Athena, Patience, Place, Tools, meant};
 use crate::config::Aws;
 use crate::error::{Failure, failure};
+use crate::sqs::QueueUrls;
 
 /// Athena's name of the account's own catalogue.
 const CATALOG: &str = "AwsDataCatalog";
@@ -23,6 +24,8 @@ pub struct Card {
     pub place: Place,
     /// The table of state.
     pub table: String,
+    /// Where commits wait to be taken in; stacks of before do not tell.
+    pub transforms: Option<QueueUrls>,
 }
 
 /// The database of a stack: the stack's name with `_` for `-`.
@@ -48,7 +51,9 @@ impl Card {
             bucket: required("bucket")?,
             database: name.clone(),
         };
-        Ok(Self { table: required("table")?, place })
+        let transforms = parameter("transforms").zip(parameter("transforms_dead_letters"));
+        let transforms = transforms.map(|(queue, dead_letters)| QueueUrls { queue, dead_letters });
+        Ok(Self { table: required("table")?, place, transforms })
     }
 
     /// Statements on the stack.

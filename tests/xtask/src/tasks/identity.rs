@@ -9,7 +9,7 @@ pub const ORDERS: u32 = 1000;
 
 /// So many random orders of arrival, some records twice, each must give the same hosts.
 pub fn identity(orders: u32) -> Result<(), Fault> {
-    let tests = ["test", "-p", "system-tests", "--test", "aws", "--quiet"];
+    let tests = ["test", "--workspace", "--test", "aws", "--quiet"];
     run(cargo().args(tests).arg("--no-run"))?;
     let emulators = Emulators::start()?;
     let mut all = cargo();

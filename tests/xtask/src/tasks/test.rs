@@ -11,6 +11,9 @@ use crate::emulators::Emulators;
 use crate::install::{self, program};
 use crate::machine::{cargo, root, run, say, target, variable};
 
+/// The functions whose programs the tests on emulated AWS start.
+const FUNCTIONS: [&str; 6] = ["schedule", "extract", "transform", "compact", "webhook", "export"];
+
 /// Formatting, lints, tests, documents, templates; then the contracts on emulated AWS.
 pub fn test() -> Result<(), Fault> {
     let mut steps = Steps::new();
@@ -19,13 +22,11 @@ pub fn test() -> Result<(), Fault> {
     steps.step("formatting", || run(cargo().args(["fmt", "--all", "--check"])));
     steps.step("lints", || {
         run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-        let apart = ["aws", "trino", "budget", "pushes_pocketbase"]
-            .iter()
-            .flat_map(|name| ["--test", *name]);
-        run(cargo()
-            .args(["clippy", "-p", "system-tests"])
-            .args(apart)
-            .args(["--", "-D", "warnings"]))
+        // With `--workspace` crates have the features that they had before: nothing is built twice.
+        let apart = ["aws", "trino", "budget", "pushes_pocketbase"];
+        let mut clippy = cargo();
+        clippy.args(["clippy", "--workspace"]).args(apart.iter().flat_map(|name| ["--test", name]));
+        run(clippy.args(["--", "-D", "warnings"]))
     });
     steps.step("tests", || run(cargo().args(["test", "--workspace", "--quiet"])));
     steps.step("documents", || {
@@ -56,20 +57,11 @@ pub fn test() -> Result<(), Fault> {
 
 /// The tests of `tests/aws.rs`, which nothing else runs. They start the functions' programs.
 fn on_aws(cloud: &Cloud) -> Result<(), Fault> {
-    run(cargo().args([
-        "build",
-        "-p",
-        "schedule",
-        "-p",
-        "extract",
-        "-p",
-        "transform",
-        "-p",
-        "compact",
-        "--quiet",
-    ]))?;
+    let mut build = cargo();
+    build.args(["build", "--workspace", "--quiet"]);
+    run(build.args(FUNCTIONS.iter().flat_map(|function| ["--bin", function])))?;
     let mut tests = cargo();
-    tests.args(["test", "-p", "system-tests", "--test", "aws", "--quiet"]);
+    tests.args(["test", "--workspace", "--test", "aws", "--quiet"]);
     run(tests.envs(cloud.variables()).env("HEADWATER_FUNCTIONS", target().join("debug")))
 }
 
