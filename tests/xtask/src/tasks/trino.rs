@@ -8,7 +8,7 @@ use crate::trino::Server;
 pub fn trino(seed: Option<u64>) -> Result<(), Fault> {
     let seed = seed.unwrap_or_else(Dice::seed);
     say(format!("seed {seed}"));
-    let tests = ["test", "-p", "system-tests", "--test", "trino", "--quiet"];
+    let tests = ["test", "--workspace", "--test", "trino", "--quiet"];
     run(cargo().args(tests).arg("--no-run"))?;
     let server = Server::start()?;
     run(cargo().args(tests).envs(server.variables()).env("SEED", seed.to_string()))
