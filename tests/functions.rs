@@ -24,6 +24,9 @@ use tokio::task::JoinSet;
 
 use super::{cloud, fresh};
 
+/// Longest that a function may run.
+const LONGEST: Duration = Duration::from_mins(15);
+
 /// How long a function may take, as its context says.
 const TIME: Duration = Duration::from_mins(1);
 
@@ -81,7 +84,7 @@ async fn next(State(wire): State<Arc<Wire>>) -> Response {
     let Some(event) = wire.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let deadline = SystemClock.now() + TIME;
+    let deadline = SystemClock.now() + LONGEST;
     let headers = [
         ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
         ("lambda-runtime-deadline-ms", deadline.as_millisecond().to_string()),
