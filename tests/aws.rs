@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use aws::{Aws, DynamoTable, EventBridge, QueueUrls, S3Store, SecretsManager, SqsQueue, Target};
 use host::{SystemClock, SystemIds, Vars};
-use ports::{Clock, DELIVERY_LIMIT, Ids, Scheduler, SecretPath, Secrets, Table};
+use ports::{Clock, DELIVERY_LIMIT, Ids, Scheduler, SecretPath, Secrets, Table, Uploads};
 use testkit::{ManualClock, QueuePair};
 use xtask::cloud::Cloud;
 
@@ -45,7 +45,7 @@ fn fresh(kind: &str) -> String {
     format!("{kind}-{}", SystemIds.fresh())
 }
 
-fn store() -> Box<S3Store> {
+fn store() -> Box<dyn Uploads> {
     let bucket = fresh("bucket");
     cloud().bucket(&bucket).unwrap();
     Box::new(S3Store::new(aws(), bucket))

@@ -25,7 +25,9 @@ pub fn test() -> Result<(), Fault> {
         // With `--workspace` crates have the features that they had before: nothing is built twice.
         let apart = ["aws", "trino", "budget", "pushes_pocketbase"];
         let mut clippy = cargo();
-        clippy.args(["clippy", "--workspace"]).args(apart.iter().flat_map(|name| ["--test", name]));
+        clippy
+            .args(["clippy", "--workspace"])
+            .args(apart.iter().flat_map(|name| ["--test", *name]));
         run(clippy.args(["--", "-D", "warnings"]))
     });
     steps.step("tests", || run(cargo().args(["test", "--workspace", "--quiet"])));
