@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Size and start of the function packages: zipped bytes, and process start to first response.
 
-    cargo lambda build --release --x86-64 --output-format zip -p extract -p schedule
+    cargo lambda build --release --x86-64 --output-format zip
     bench/functions.py target/lambda [STARTS]
 
 The program is started as Lambda starts it, under a stand-in of the runtime's HTTP interface that
-hands it one event and stops the clock at its answer. `extract` gets a batch without messages and
-answers without calling anything; `schedule` sweeps a DynamoDB that answers "nothing is due" at once.
+hands it one event and stops the clock at its answer. What works off a queue gets a batch without
+messages, what runs on a schedule finds a DynamoDB and an S3 that answer "nothing" at once, and
+`webhook` gets a notice of a tenant that nobody knows.
 """
 
 import http.server
@@ -23,6 +24,19 @@ import zipfile
 EVENTS = {
     "extract": {"Records": []},
     "schedule": {"sweep": True},
+    "transform": {"Records": []},
+    "compact": {"sweep": True},
+    "export": {"due": True},
+    "intake": {"Records": []},
+    "push": {"Records": []},
+    "webhook": {
+        "version": "2.0",
+        "rawPath": "/webhooks/nobody/shop",
+        "headers": {},
+        "requestContext": {"http": {"method": "POST", "path": "/webhooks/nobody/shop"}},
+        "body": "{}",
+        "isBase64Encoded": False,
+    },
 }
 
 
@@ -47,6 +61,9 @@ class Runtime(http.server.BaseHTTPRequestHandler):
                 "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:000000000000:function:f",
             }
             self.answer(200, json.dumps(self.server.event).encode(), headers)
+        elif "list-type=2" in self.path:
+            body = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+            self.answer(200, body, {"Content-Type": "application/xml"})
         else:
             body = b"<Error><Code>NoSuchKey</Code><Message>no</Message></Error>"
             self.answer(404, body, {"Content-Type": "application/xml"})
@@ -105,6 +122,10 @@ def start(program, name):
         "JOBS_DEAD_LETTERS_URL": f"http://{address}/000000000000/dead",
         "TRANSFORM_QUEUE_URL": f"http://{address}/000000000000/commits",
         "TRANSFORM_DEAD_LETTERS_URL": f"http://{address}/000000000000/commits-dead",
+        "FILES_QUEUE_URL": f"http://{address}/000000000000/looks",
+        "FILES_DEAD_LETTERS_URL": f"http://{address}/000000000000/looks-dead",
+        "ATHENA_WORKGROUP": "headwater",
+        "ATHENA_DATABASE": "headwater",
         "PUSH_QUEUE_URL": f"http://{address}/000000000000/pushes",
         "PUSH_DEAD_LETTERS_URL": f"http://{address}/000000000000/pushes-dead",
         "SECRETS_PREFIX": "headwater",

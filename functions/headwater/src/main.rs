@@ -19,6 +19,7 @@ use clap::Parser;
 use host::{LogStyle, Vars, init_logs};
 
 use crate::args::Args;
+use crate::commands::Command;
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -32,7 +33,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, console: Console) -> Result<(), Failure> {
-    init_logs(LogStyle::Person, &Vars::process())?;
+    let style = match args.command {
+        Command::Demo(_) => LogStyle::Onlooker,
+        _ => LogStyle::Person,
+    };
+    init_logs(style, &Vars::process())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(commands::run(args, console))
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use handlers::batch::{Answer, Event};
 use handlers::event::{BatchResponse, SqsEvent, SqsRecord};
 use handlers::{compact, extract, files, push, transform};
 use model::Timestamp;
@@ -133,39 +134,22 @@ async fn answer(
     batch: SqsEvent,
     until: Deadline,
 ) -> Result<Option<BatchResponse>, Failure> {
-    fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-        Failure::of("an invocation failed", error)
+    fn told<O, E>(answer: Result<Answer<O>, E>) -> Result<Option<BatchResponse>, Failure>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        answer.map(Answer::batch).map_err(|error| Failure::of("an invocation failed", error))
     }
-    Ok(match function {
+    match function {
         Function::Extract => {
-            let event = extract::Event::Batch(batch);
-            match extract::handle(&world.extract, event, until).await.map_err(failed)? {
-                extract::Answer::Batch(answer) => Some(answer),
-                extract::Answer::Job(_) => None,
-            }
+            told(extract::handle(&world.extract, Event::Batch(batch), until).await)
         }
         Function::Transform => {
-            let event = transform::Event::Batch(batch);
-            match transform::handle(&world.transform, event, until).await.map_err(failed)? {
-                transform::Answer::Batch(answer) => Some(answer),
-                transform::Answer::Work(_) => None,
-            }
+            told(transform::handle(&world.transform, Event::Batch(batch), until).await)
         }
-        Function::Files => {
-            let event = files::Event::Batch(batch);
-            match files::handle(&world.files, event, until).await.map_err(failed)? {
-                files::Answer::Batch(answer) => Some(answer),
-                files::Answer::Work(_) => None,
-            }
-        }
-        Function::Push => {
-            let event = push::Event::Batch(batch);
-            match push::handle(&world.push, event, until).await.map_err(failed)? {
-                push::Answer::Batch(answer) => Some(answer),
-                push::Answer::Work(_) => None,
-            }
-        }
-    })
+        Function::Files => told(files::handle(&world.files, Event::Batch(batch), until).await),
+        Function::Push => told(push::handle(&world.push, Event::Batch(batch), until).await),
+    }
 }
 
 /// Looks at a drop, now.
@@ -173,10 +157,8 @@ pub(crate) async fn look(world: &World, feed: FeedKey) -> Result<files::Outcome,
     let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
     let event = files::Event::Work(files::Work::Look(feed));
     let looked = files::handle(&world.files, event, until).await;
-    match looked.map_err(|error| Failure::of("a drop cannot be looked at", error))? {
-        files::Answer::Work(outcome) => Ok(outcome),
-        files::Answer::Batch(_) => Ok(files::Outcome::Unknown),
-    }
+    let answer = looked.map_err(|error| Failure::of("a drop cannot be looked at", error))?;
+    Ok(answer.work().unwrap_or(files::Outcome::Unknown))
 }
 
 /// Enqueues looks at the drops whose time has come.

@@ -3,8 +3,64 @@
 use async_trait::async_trait;
 use model::{Classify, Retry, Timestamp};
 use ports::{Clock, Queue, QueueError, Received};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::event::{BatchItemFailure, BatchResponse, SqsEvent};
+use crate::event::{BatchItemFailure, BatchResponse, SqsEvent, created_keys};
+
+/// Why a function that works off a queue runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Event<W> {
+    /// A batch of messages.
+    Batch(SqsEvent),
+    /// One piece of work, asked for by name.
+    Work(W),
+}
+
+/// What such a function answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Answer<O> {
+    /// To a batch: which messages come again.
+    Batch(BatchResponse),
+    /// To one piece of work: what became of it.
+    Work(O),
+}
+
+impl<O> Answer<O> {
+    /// What a batch is answered.
+    pub fn batch(self) -> Option<BatchResponse> {
+        match self {
+            Self::Batch(response) => Some(response),
+            Self::Work(_) => None,
+        }
+    }
+
+    /// What became of one piece of work.
+    pub fn work(self) -> Option<O> {
+        match self {
+            Self::Batch(_) => None,
+            Self::Work(outcome) => Some(outcome),
+        }
+    }
+}
+
+/// What a message asks for.
+pub(crate) enum Asked<W> {
+    /// S3 tells that these objects were created.
+    Created(Vec<String>),
+    /// One piece of work.
+    Work(W),
+}
+
+/// Reads what a message asks for.
+pub(crate) fn asked<W: DeserializeOwned>(message: &Received) -> serde_json::Result<Asked<W>> {
+    match created_keys(&message.body) {
+        Some(keys) => Ok(Asked::Created(keys)),
+        None => serde_json::from_str(&message.body).map(Asked::Work),
+    }
+}
 
 /// What becomes of a message that was handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -190,8 +190,7 @@ pub async fn handle(deps: &Deps, event: Event, deadline: Deadline) -> Result<Out
         }
         Event::Sweep { .. } => sweep(deps, deadline, &mut outcome).await?,
     }
-    #[expect(clippy::cast_precision_loss, reason = "a metric")]
-    deps.metrics.emit(Metric::RowsCompacted, outcome.rows as f64, &[]);
+    deps.metrics.count(Metric::RowsCompacted, outcome.rows);
     tracing::info!(
         snapshots = outcome.snapshots,
         rows = outcome.rows,

@@ -222,9 +222,8 @@ async fn customer_copy(
     let key = place.publish(&manifest).await?;
     let removed = place.tidy(&manifest.export, file.copies()).await?;
     let rows = manifest.relations.iter().map(|copy| copy.rows).sum();
-    deps.metrics.emit(Metric::CopiesExported, 1.0, &[]);
-    #[expect(clippy::cast_precision_loss, reason = "a metric")]
-    deps.metrics.emit(Metric::RowsExported, rows as f64, &[]);
+    deps.metrics.count(Metric::CopiesExported, 1);
+    deps.metrics.count(Metric::RowsExported, rows);
     let exported = Exported {
         customer: customer.to_owned(),
         manifest: key,

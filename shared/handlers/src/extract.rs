@@ -17,11 +17,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use model::{Classify, Retry, RunId, Timestamp};
 use ports::{Deadline, ObjectError, ObjectStore, Queue, Received};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::{Counts, Generation, Leave, Refusal, Store, StoreError, StreamKey};
 
-use crate::batch::{Handle, Settled, settle};
-use crate::event::{BatchResponse, SqsEvent};
+use crate::batch::{self, Handle, Settled, settle};
 use crate::job::Job;
 use crate::pull::{PullError, Sources};
 
@@ -44,24 +43,10 @@ pub struct Deps {
 }
 
 /// Why the function runs: jobs from the queue, or one by hand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Event {
-    /// A batch of jobs.
-    Batch(SqsEvent),
-    /// One job.
-    Job(Job),
-}
+pub type Event = batch::Event<Job>;
 
 /// What the function answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// To a batch: which messages come again.
-    Batch(BatchResponse),
-    /// To one job: what became of it.
-    Job(Outcome),
-}
+pub type Answer = batch::Answer<Outcome>;
 
 /// What became of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -147,7 +132,7 @@ impl Classify for Error {
 /// Handles a batch of jobs, or one.
 pub async fn handle(deps: &Deps, event: Event, deadline: Deadline) -> Result<Answer, Error> {
     match event {
-        Event::Job(job) => Ok(Answer::Job(pull(deps, job, deadline).await?)),
+        Event::Work(job) => Ok(Answer::Work(pull(deps, job, deadline).await?)),
         Event::Batch(batch) => {
             let clock = deps.store.clock();
             let one = Messages { deps, deadline };

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lake::{CommitError, KeyFault};
-use model::{Classify, Metric, Retry, Timestamp};
+use model::{Classify, Retry, Timestamp};
 use ports::{
     Deadline, DropError, Message, Metrics, ObjectError, Queue, QueueError, Received, Uploads,
 };
@@ -28,9 +28,8 @@ use serde::{Deserialize, Serialize};
 use store::files::FeedKey;
 use store::{Store, StoreError};
 
-use crate::batch::{Handle, Settled, settle};
+use crate::batch::{self, Asked, Handle, Settled, settle};
 use crate::configuration;
-use crate::event::{BatchResponse, SqsEvent, created_keys};
 
 pub use feeds::{ConfiguredFeeds, FeedListed, Feeds, OpenFeed};
 
@@ -52,15 +51,8 @@ pub struct Deps {
     pub metrics: Arc<dyn Metrics>,
 }
 
-/// Why the function runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Event {
-    /// A batch of messages: looks, and S3's notifications of drops.
-    Batch(SqsEvent),
-    /// One piece of work.
-    Work(Work),
-}
+/// Why the function runs: a batch of looks and of S3's notifications of drops, or one work.
+pub type Event = batch::Event<Work>;
 
 /// Work that is asked for by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,14 +68,7 @@ pub enum Work {
 }
 
 /// What the function answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// To a batch: which messages come again.
-    Batch(BatchResponse),
-    /// To one piece of work: what became of it.
-    Work(Outcome),
-}
+pub type Answer = batch::Answer<Outcome>;
 
 /// What became of a piece of work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -242,14 +227,16 @@ impl Handle<Error> for Messages<'_> {
         if self.deadline.remaining(clock.as_ref()) < RESERVE {
             return Ok(Settled::Later(clock.now()));
         }
-        let Some(keys) = created_keys(&message.body) else {
-            return match serde_json::from_str(&message.body)? {
-                Work::Look(key) => self.look(key).await,
-                sweep @ Work::Sweep { .. } => self.work(sweep).await.map(|_| Settled::Done),
-            };
-        };
-        for key in sweep::told(self.deps, &keys).await? {
-            self.look(key).await?;
+        match batch::asked(message)? {
+            Asked::Work(Work::Look(key)) => return self.look(key).await,
+            Asked::Work(sweep @ Work::Sweep { .. }) => {
+                self.work(sweep).await?;
+            }
+            Asked::Created(keys) => {
+                for key in sweep::told(self.deps, &keys).await? {
+                    self.look(key).await?;
+                }
+            }
         }
         Ok(Settled::Done)
     }
@@ -260,15 +247,5 @@ async fn enqueue(deps: &Deps, key: &FeedKey, at: Option<Timestamp>) -> Result<()
     let body = serde_json::to_string(&Work::Look(key.clone()))?;
     let group = key.tenant.to_string();
     let message = Message { body, group, attributes: BTreeMap::new(), not_before: at };
-    for result in deps.queue.send(&[message]).await? {
-        result?;
-    }
-    Ok(())
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a metric")]
-fn count(deps: &Deps, metric: Metric, number: u64) {
-    if number > 0 {
-        deps.metrics.emit(metric, number as f64, &[]);
-    }
+    Ok(deps.queue.send_all(&[message]).await?)
 }

@@ -80,8 +80,5 @@ pub(crate) async fn enqueue(jobs: &dyn Queue, job: &Job) -> Result<(), SendError
         attributes: BTreeMap::new(),
         not_before: job.not_before,
     };
-    for result in jobs.send(&[message]).await? {
-        result?;
-    }
-    Ok(())
+    Ok(jobs.send_all(&[message]).await?)
 }

@@ -30,7 +30,7 @@ use lake::curated::{CuratedError, CuratedKey, Layer};
 use lake::delivery::FileKey;
 use lake::part::ReadError;
 use lake::{CommitError, KeyFault};
-use model::{Classify, Metric, ObjectKey, Retry};
+use model::{Classify, ObjectKey, Retry};
 use ports::{
     Deadline, Http, Metrics, ObjectError, ObjectStore, Queue, QueueError, Received, Secrets,
 };
@@ -39,9 +39,8 @@ use store::budget::{BudgetError, Budgets};
 use store::push::PushKey;
 use store::{Store, StoreError};
 
-use crate::batch::{Handle, Settled, settle};
+use crate::batch::{self, Asked, Handle, Settled, settle};
 use crate::configuration::{self, Configuration};
-use crate::event::{BatchResponse, SqsEvent, created_keys};
 pub use opened::pushes_of;
 pub use pace::Memory;
 
@@ -78,15 +77,8 @@ pub struct Deps {
     pub metrics: Arc<dyn Metrics>,
 }
 
-/// Why the function runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Event {
-    /// A batch of messages: S3's notifications, and works.
-    Batch(SqsEvent),
-    /// One piece of work.
-    Work(Work),
-}
+/// Why the function runs: a batch of works and of S3's notifications, or one work.
+pub type Event = batch::Event<Work>;
 
 /// Work that is asked for by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,14 +102,7 @@ pub enum Work {
 }
 
 /// What the function answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// To a batch: which messages come again.
-    Batch(BatchResponse),
-    /// To one piece of work: what became of it.
-    Work(Outcome),
-}
+pub type Answer = batch::Answer<Outcome>;
 
 /// What became of a piece of work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -277,7 +262,9 @@ pub async fn handle(deps: &Deps, event: Event, deadline: Deadline) -> Result<Ans
             Ok(Answer::Batch(response))
         }
     };
-    deps.outside.budgets.put_back().await?;
+    if let Err(error) = deps.outside.budgets.put_back().await {
+        tracing::warn!(%error, "permits were not put back: they come free by themselves");
+    }
     answer
 }
 
@@ -316,21 +303,17 @@ impl Handle<Error> for Messages<'_> {
         if self.deadline.remaining(clock.as_ref()) < RESERVE {
             return Ok(Settled::Later(clock.now()));
         }
-        let Some(keys) = created_keys(&message.body) else {
-            self.work(serde_json::from_str(&message.body)?).await?;
-            return Ok(Settled::Done);
-        };
-        for key in keys {
-            self.created(ObjectKey::try_from(key).map_err(KeyFault::from)?).await?;
+        match batch::asked(message)? {
+            Asked::Work(work) => {
+                self.work(work).await?;
+            }
+            Asked::Created(keys) => {
+                for key in keys {
+                    self.created(ObjectKey::try_from(key).map_err(KeyFault::from)?).await?;
+                }
+            }
         }
         Ok(Settled::Done)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a metric")]
-fn count(deps: &Deps, metric: Metric, number: u64) {
-    if number > 0 {
-        deps.metrics.emit(metric, number as f64, &[]);
     }
 }
 

@@ -102,8 +102,7 @@ pub async fn handle(deps: &Deps, event: Event, deadline: Deadline) -> Result<Out
         Event::Fired(target) => fired(deps, &target).await?,
         Event::Sweep { .. } => sweep(deps, deadline).await?,
     };
-    #[expect(clippy::cast_precision_loss, reason = "a metric")]
-    deps.metrics.emit(Metric::JobsEnqueued, outcome.enqueued as f64, &[]);
+    deps.metrics.count(Metric::JobsEnqueued, outcome.enqueued);
     tracing::info!(enqueued = outcome.enqueued, skipped = outcome.skipped, "scheduled");
     Ok(outcome)
 }

@@ -29,9 +29,8 @@ use ports::{Deadline, Message, Metrics, ObjectError, ObjectStore, Queue, QueueEr
 use serde::{Deserialize, Serialize};
 use store::{Store, StoreError};
 
-use crate::batch::{Handle, Settled, settle};
+use crate::batch::{self, Asked, Handle, Settled, settle};
 use crate::configuration::{self, Configuration};
-use crate::event::{BatchResponse, SqsEvent, created_keys};
 use models::Models;
 pub use sweep::Replay;
 
@@ -53,15 +52,8 @@ pub struct Deps {
     pub metrics: Arc<dyn Metrics>,
 }
 
-/// Why the function runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Event {
-    /// A batch of messages: S3's notifications, and works.
-    Batch(SqsEvent),
-    /// One piece of work.
-    Work(Work),
-}
+/// Why the function runs: a batch of works and of S3's notifications, or one work.
+pub type Event = batch::Event<Work>;
 
 /// Work that is asked for by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,14 +98,7 @@ impl Take {
 }
 
 /// What the function answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// To a batch: which messages come again.
-    Batch(BatchResponse),
-    /// To one piece of work: what became of it.
-    Work(Outcome),
-}
+pub type Answer = batch::Answer<Outcome>;
 
 /// What became of a piece of work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -294,13 +279,16 @@ impl Handle<Error> for Messages<'_> {
         if self.deadline.remaining(clock.as_ref()) < RESERVE {
             return Ok(Settled::Later(clock.now()));
         }
-        let Some(keys) = created_keys(&message.body) else {
-            self.work(serde_json::from_str(&message.body)?).await?;
-            return Ok(Settled::Done);
-        };
-        for key in keys {
-            let commit = ObjectKey::try_from(key).map_err(KeyFault::from)?;
-            self.take(Take::new(commit)).await?;
+        match batch::asked(message)? {
+            Asked::Work(work) => {
+                self.work(work).await?;
+            }
+            Asked::Created(keys) => {
+                for key in keys {
+                    let commit = ObjectKey::try_from(key).map_err(KeyFault::from)?;
+                    self.take(Take::new(commit)).await?;
+                }
+            }
         }
         Ok(Settled::Done)
     }
@@ -314,10 +302,7 @@ async fn enqueue(deps: &Deps, work: &Work) -> Result<(), Error> {
 /// Sends works to the queue of the function that does them.
 pub async fn ask(queue: &dyn Queue, works: &[Work]) -> Result<(), Error> {
     let messages = works.iter().map(message).collect::<Result<Vec<_>, _>>()?;
-    for result in queue.send(&messages).await? {
-        result?;
-    }
-    Ok(())
+    Ok(queue.send_all(&messages).await?)
 }
 
 /// Work as a message, in the group of its tenant, so that none holds up another.
@@ -330,13 +315,6 @@ fn message(work: &Work) -> Result<Message, Error> {
     let group = tenant.map_or_else(|| "-".to_owned(), |tenant| tenant.to_string());
     let body = serde_json::to_string(work)?;
     Ok(Message { body, group, attributes: BTreeMap::new(), not_before: None })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a metric")]
-fn count(deps: &Deps, metric: model::Metric, number: u64) {
-    if number > 0 {
-        deps.metrics.emit(metric, number as f64, &[]);
-    }
 }
 
 #[cfg(test)]

@@ -137,9 +137,8 @@ pub async fn handle(deps: &Deps, event: Event, _: Deadline) -> Result<Answer, Er
     let taken = take(deps, &event).await?;
     let answer = match taken {
         Ok(taken) => {
-            deps.metrics.emit(Metric::NoticesTaken, 1.0, &[]);
-            #[expect(clippy::cast_precision_loss, reason = "a metric")]
-            deps.metrics.emit(Metric::JobsEnqueued, taken.jobs as f64, &[]);
+            deps.metrics.count(Metric::NoticesTaken, 1);
+            deps.metrics.count(Metric::JobsEnqueued, taken.jobs);
             Answer::new(202, &taken.to_string())
         }
         Err(refusal) => {

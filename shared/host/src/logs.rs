@@ -16,16 +16,19 @@ pub enum LogStyle {
     /// A person: short lines on stderr, coloured on a terminal unless `NO_COLOR` is set, because
     /// stdout belongs to results.
     Person,
+    /// A person who is shown faults on purpose: as for [`Person`](Self::Person), errors only.
+    Onlooker,
 }
 
 /// Starts logging for this process; later calls change nothing.
 ///
 /// `HEADWATER_LOG` holds the filter in `tracing`'s directive syntax (`info`,
-/// `extract=debug,info`); the default is `info` for a service and `warn` for a person.
+/// `extract=debug,info`); the default is `info` for a service `warn` for a person.
 pub fn init_logs(style: LogStyle, vars: &Vars) -> Result<(), VarError> {
     let default = match style {
         LogStyle::Service => "info",
         LogStyle::Person => "warn",
+        LogStyle::Onlooker => "error",
     };
     let filter: EnvFilter = vars
         .optional("HEADWATER_LOG")?
@@ -36,7 +39,7 @@ pub fn init_logs(style: LogStyle, vars: &Vars) -> Result<(), VarError> {
         LogStyle::Service => {
             lines.json().flatten_event(true).without_time().finish().try_init().is_ok()
         }
-        LogStyle::Person => {
+        LogStyle::Person | LogStyle::Onlooker => {
             let colours = vars.get("NO_COLOR").is_none() && io::stderr().is_terminal();
             lines.with_ansi(colours).with_writer(io::stderr).finish().try_init().is_ok()
         }

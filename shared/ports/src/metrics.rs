@@ -17,4 +17,12 @@ pub struct Dimension {
 pub trait Metrics: Debug + Send + Sync + 'static {
     /// Adds one measurement.
     fn emit(&self, metric: Metric, value: f64, dimensions: &[Dimension]);
+
+    /// Adds a number of things; of none, nothing is told.
+    fn count(&self, metric: Metric, number: u64) {
+        if number > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "a metric")]
+            self.emit(metric, number as f64, &[]);
+        }
+    }
 }

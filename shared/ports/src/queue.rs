@@ -93,6 +93,11 @@ pub trait Queue: Debug + Send + Sync + 'static {
     /// Sends messages, in batches of the size the service takes. One result a message, in order.
     async fn send(&self, messages: &[Message]) -> Result<Vec<Result<(), QueueError>>, QueueError>;
 
+    /// Sends messages, or fails; some of them may have been sent then.
+    async fn send_all(&self, messages: &[Message]) -> Result<(), QueueError> {
+        self.send(messages).await?.into_iter().collect()
+    }
+
     /// Takes up to `max` (1..=10) messages and hides them for `visibility`; waits up to `wait`
     /// (≤ 20 s) for the first. A message whose deliveries exceed [`DELIVERY_LIMIT`] goes to the
     /// dead-letter queue instead.

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use model::{FeedId, TenantId, Timestamp, encode_segment};
-use ports::{Direction, Expect, Key, PartTag, SortRange, TableError, UploadId, Version, Write};
+use ports::{Direction, Expect, Key, SortRange, TableError, Version, Write};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::key::digest;
 use crate::repository::{Paging, later};
 use crate::row::{decode, encode, put, remove};
 use crate::{Store, StoreError};
+
+mod rows;
+
+pub use rows::{ArrivalRow, Claim, ContentRow, Decision, FeedHead, SightRow, Stage, Versioned};
 
 /// How long a look holds its feed, unless it is renewed.
 const LOOK: Duration = Duration::from_mins(2);
@@ -39,9 +43,7 @@ impl FeedKey {
     }
 
     fn sight(&self, path: &str) -> Key {
-        let digest = Sha256::digest(path.as_bytes());
-        let half = digest.iter().take(16).fold(0, |all, byte| all << 8 | u128::from(*byte));
-        self.row(format!("path#{half:032x}"))
+        self.row(format!("path#{}", digest(path)))
     }
 
     fn open(&self, arrival: &str) -> Key {
@@ -51,164 +53,6 @@ impl FeedKey {
     fn content(&self, sha256: &str) -> Key {
         self.row(format!("content#{sha256}"))
     }
-}
-
-/// What is known of a feed as a whole.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FeedHead {
-    /// Who looks at the moment, and until when.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub look: Option<(String, Timestamp)>,
-    /// When somebody looked first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_look: Option<Timestamp>,
-    /// When somebody looked last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_look: Option<Timestamp>,
-    /// When the last file was accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_file: Option<Timestamp>,
-    /// For which file the next one was told to be late.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub late_told: Option<Timestamp>,
-}
-
-/// What is known of a path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SightRow {
-    /// The path.
-    pub path: String,
-    /// Size.
-    pub size: u64,
-    /// Time.
-    pub modified: Timestamp,
-    /// Since when both are so.
-    pub since: Timestamp,
-    /// Looks that have seen both so.
-    pub looks: u32,
-    /// The arrival that this is, once it is under way.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arrival: Option<String>,
-    /// Whether all is done with it, and it stays where it is.
-    #[serde(default)]
-    pub settled: bool,
-    /// Whether a file of this name was accepted before.
-    #[serde(default)]
-    pub accepted_before: bool,
-    /// Whether it was told that its other half is missing.
-    #[serde(default)]
-    pub told: bool,
-}
-
-/// A file that arrived and is not done with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArrivalRow {
-    /// Which one: digest of path, size, time and the instant it was taken up.
-    pub arrival: String,
-    /// Its path.
-    pub path: String,
-    /// Size.
-    pub size: u64,
-    /// Time.
-    pub modified: Timestamp,
-    /// When it was taken up; its folders are named by this day.
-    pub since: Timestamp,
-    /// The file that said that it is whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub marker: Option<String>,
-    /// Whether a file of this name was accepted before.
-    #[serde(default)]
-    pub accepted_before: bool,
-    /// How far it has come.
-    pub stage: Stage,
-    /// Looks at which it failed for reasons that may pass.
-    #[serde(default)]
-    pub failures: u32,
-}
-
-/// How far an arrival has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "stage", rename_all = "snake_case")]
-pub enum Stage {
-    /// Its bytes are on their way into the archive.
-    Fetching {
-        /// The upload, once it has begun.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        upload: Option<UploadId>,
-        /// Parts that are there.
-        #[serde(default)]
-        parts: Vec<PartTag>,
-        /// State of the digest of these parts.
-        #[serde(default)]
-        hash: String,
-    },
-    /// It is in the archive, and its content is claimed.
-    Stored {
-        /// Digest of its bytes.
-        sha256: String,
-    },
-    /// It is decided what becomes of it.
-    Decided {
-        /// Digest of its bytes; none where it was refused before they were read.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        sha256: Option<String>,
-        /// What was decided.
-        decision: Decision,
-        /// When; accepted files of one look have the same instant.
-        at: Timestamp,
-    },
-}
-
-/// What was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Decision {
-    /// Its records count.
-    Accepted,
-    /// Nothing of it counts.
-    Rejected {
-        /// Code.
-        code: String,
-        /// Sentence.
-        message: String,
-    },
-    /// Its content was taken before, under this path.
-    Duplicate {
-        /// Path.
-        of: String,
-    },
-}
-
-/// Who has taken a content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContentRow {
-    /// The arrival.
-    pub arrival: String,
-    /// Its path.
-    pub path: String,
-    /// Whether it was refused: then the same content may come again.
-    #[serde(default)]
-    pub rejected: bool,
-}
-
-/// What became of a claim on a content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    /// It is this arrival's.
-    Ours,
-    /// It is another one's.
-    Taken {
-        /// The path under which it came first.
-        by: String,
-    },
-}
-
-/// A row, and the version that the next write of it is conditional on.
-#[derive(Debug, Clone)]
-pub struct Versioned<T> {
-    /// The row.
-    pub row: T,
-    version: Version,
 }
 
 /// A feed that is held for one look.
@@ -435,98 +279,4 @@ impl Look {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use testkit::{ManualClock, MemoryTable, SeededIds};
-
-    use super::*;
-    use crate::Timing;
-
-    fn store() -> (Store, Arc<ManualClock>) {
-        let clock = Arc::new(ManualClock::default());
-        let table = Arc::new(MemoryTable::new(Arc::<ManualClock>::clone(&clock)));
-        (
-            Store::new(
-                table,
-                Arc::<ManualClock>::clone(&clock),
-                Arc::new(SeededIds::new(7)),
-                Timing::default(),
-            ),
-            clock,
-        )
-    }
-
-    fn key() -> FeedKey {
-        FeedKey { tenant: "heron".parse().unwrap(), feed: "loyalty".parse().unwrap() }
-    }
-
-    async fn held(store: &Store) -> Box<Look> {
-        match store.look(&key()).await.unwrap() {
-            Held::Ours(look) => look,
-            Held::Other { .. } => panic!("held by another"),
-        }
-    }
-
-    fn arrival(name: &str) -> ArrivalRow {
-        ArrivalRow {
-            arrival: format!("arrival-of-{name}"),
-            path: name.to_owned(),
-            size: 3,
-            modified: Timestamp::UNIX_EPOCH,
-            since: Timestamp::UNIX_EPOCH,
-            marker: None,
-            accepted_before: false,
-            stage: Stage::Stored { sha256: "abc".to_owned() },
-            failures: 0,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_feed_is_held_by_one_worker_until_it_lets_go_or_dies() {
-        let (store, clock) = store();
-        let first = held(&store).await;
-        assert!(matches!(store.look(&key()).await.unwrap(), Held::Other { .. }));
-        first.release().await.unwrap();
-        let mut dead = held(&store).await;
-        clock.advance(LOOK + Duration::from_secs(1));
-        let _next = held(&store).await;
-        assert!(dead.renew().await.is_err(), "what was taken over cannot be renewed");
-    }
-
-    #[tokio::test]
-    async fn of_two_claims_on_a_content_one_wins() {
-        let (store, _) = store();
-        let look = held(&store).await;
-        let (a, b) = (arrival("a"), arrival("b"));
-        let claims = futures_util::future::join(look.claim("abc", &a), look.claim("abc", &b)).await;
-        let claims = [claims.0.unwrap(), claims.1.unwrap()];
-        assert_eq!(claims.iter().filter(|claim| **claim == Claim::Ours).count(), 1);
-        assert!(claims.iter().any(|claim| matches!(claim, Claim::Taken { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_content_that_was_refused_may_come_again() {
-        let (store, _) = store();
-        let look = held(&store).await;
-        let sight = SightRow {
-            path: "a".to_owned(),
-            size: 3,
-            modified: Timestamp::UNIX_EPOCH,
-            since: Timestamp::UNIX_EPOCH,
-            looks: 1,
-            arrival: None,
-            settled: false,
-            accepted_before: false,
-            told: false,
-        };
-        let mut first = look.take_up(&sight, arrival("a")).await.unwrap();
-        assert_eq!(look.claim("abc", &first.row).await.unwrap(), Claim::Ours);
-        let decision =
-            Decision::Rejected { code: "DECRYPT".to_owned(), message: "no key".to_owned() };
-        look.decide(&mut first, Some("abc".to_owned()), decision, store.now()).await.unwrap();
-        look.end(&first, None).await.unwrap();
-        assert_eq!(look.claim("abc", &arrival("b")).await.unwrap(), Claim::Ours);
-        assert_eq!(store.arrivals(&key()).await.unwrap().len(), 0);
-    }
-}
+mod tests;

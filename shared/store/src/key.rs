@@ -142,11 +142,15 @@ pub(crate) fn unpublished_partition(shard: u8) -> String {
     format!("unpublished#{shard:02}")
 }
 
+/// A number that stands for a text.
+pub(crate) fn fingerprint(text: &str) -> u128 {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(16).fold(0, |all, byte| all << 8 | u128::from(*byte))
+}
+
 /// 32 hexadecimal digits that stand for a text.
 pub(crate) fn digest(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    let first = digest.iter().take(16).fold(0u128, |all, byte| all << 8 | u128::from(*byte));
-    format!("{first:032x}")
+    format!("{:032x}", fingerprint(text))
 }
 
 /// What the due index and the tenant's list say of a stream.

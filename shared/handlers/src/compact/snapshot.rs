@@ -257,9 +257,7 @@ impl Place<'_> {
                 attributes: BTreeMap::new(),
                 not_before: None,
             };
-            for result in self.deps.transform.send(&[message]).await? {
-                result?;
-            }
+            self.deps.transform.send_all(&[message]).await?;
             outcome.retold += 1;
         }
         Ok(())

@@ -8,8 +8,8 @@ use ports::{Attributes, ObjectError, ObjectStoreExt};
 use serde_json::json;
 use store::files::{ArrivalRow, Decision, Stage, Versioned};
 
+use super::Error;
 use super::scan::Scan;
-use super::{Error, count};
 
 /// What is told of a decision.
 struct Told {
@@ -54,7 +54,7 @@ impl Scan<'_> {
         self.looked.accepted += 1;
         self.looked.records += file.records;
         self.look.head.last_file = Some(self.now);
-        count(self.deps, Metric::FilesAccepted, 1);
+        self.deps.metrics.count(Metric::FilesAccepted, 1);
         tracing::info!(
             tenant = %file.tenant, feed = %self.look.key.feed, file.id = %file.file,
             path = %file.name, kind = %file.kind, records = file.records, refused = refused,
@@ -101,23 +101,22 @@ impl Scan<'_> {
                 let message = format!("its content was accepted before, as `{of}`");
                 told.reason = Some(("DUPLICATE".to_owned(), message));
                 self.looked.duplicates += 1;
-                count(self.deps, Metric::FilesDuplicate, 1);
+                self.deps.metrics.count(Metric::FilesDuplicate, 1);
             }
             Decision::Rejected { code, message } => {
                 let unclassified = code == files::Code::Unclassified.as_str();
                 told.verdict =
                     if unclassified { FileVerdict::Unclassified } else { FileVerdict::Rejected };
+                tracing::warn!(
+                    tenant = %self.look.key.tenant, feed = %self.look.key.feed, %code,
+                    "file `{}` does not count: {message}", arrival.row.path
+                );
                 told.reason = Some((code.clone(), message.clone()));
                 told.archive = self.keep_failed(&arrival.row, &told, sha256.is_some()).await?;
                 self.looked.rejected += 1;
-                count(self.deps, Metric::FilesRejected, 1);
+                self.deps.metrics.count(Metric::FilesRejected, 1);
             }
         }
-        let reason = told.reason.clone().unwrap_or_default();
-        tracing::warn!(
-            tenant = %self.look.key.tenant, feed = %self.look.key.feed, path = %arrival.row.path,
-            code = %reason.0, reason = %reason.1, "file `{}` does not count", arrival.row.path
-        );
         self.tell(&arrival.row, told).await?;
         // The bytes are kept where they failed, or by the file that had them first.
         self.deps.lake.delete(&archive).await?;

@@ -10,7 +10,7 @@ use ports::{Deadline, Entry};
 use store::files::{ArrivalRow, FeedKey, Held, Look, SightRow, Stage, Versioned};
 
 use super::read::Read;
-use super::{Deps, Error, Looked, OpenFeed, Outcome, RESERVE, count};
+use super::{Deps, Error, Looked, OpenFeed, Outcome, RESERVE};
 
 /// Most files of one look; the others are seen when these are moved.
 const MAX_FILES: usize = 10_000;
@@ -112,7 +112,7 @@ impl Scan<'_> {
         self.looked.waiting += 1;
         if found.is_overdue(&self.open.feed, &sight, self.now) && !row.told {
             row.told = true;
-            count(self.deps, Metric::FilesUnmarked, 1);
+            self.deps.metrics.count(Metric::FilesUnmarked, 1);
             tracing::warn!(
                 tenant = %self.look.key.tenant, feed = %self.look.key.feed, path = %entry.path,
                 "a file waits for its marker: ask the partner whether it is whole"
@@ -130,7 +130,7 @@ impl Scan<'_> {
         let (mut row, sight) = self.seen(before.as_ref(), marker);
         if is_marker_overdue(&self.open.feed, &sight, self.now) && !row.told {
             row.told = true;
-            count(self.deps, Metric::MarkersAlone, 1);
+            self.deps.metrics.count(Metric::MarkersAlone, 1);
             tracing::warn!(
                 tenant = %self.look.key.tenant, feed = %self.look.key.feed, path = %marker.path,
                 "a marker waits for its file: ask the partner to send it"
@@ -295,7 +295,7 @@ impl Scan<'_> {
         self.looked.late = is_late(&self.open.feed, last, self.now);
         if self.looked.late && head.late_told != Some(last) {
             head.late_told = Some(last);
-            count(self.deps, Metric::FilesLate, 1);
+            self.deps.metrics.count(Metric::FilesLate, 1);
             tracing::warn!(
                 tenant = %self.look.key.tenant, feed = %self.look.key.feed, last_file = %last,
                 "no file has come for longer than the feed expects"

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use files::{Feed, Keys};
 use lake::delivery::{Accepted, FileFact, FileVerdict, InboxLine};
+use model::Metric;
 use model::document::Document;
 use ports::{Clock, FileDrop, ObjectStore, ObjectStoreExt, Table};
 use serde_json::Value;

@@ -11,9 +11,9 @@ use model::{Metric, ObjectKey, Timestamp};
 use ports::{Attributes, ObjectError};
 use store::push::{Done, Group};
 
+use super::Error;
 use super::round::Pass;
 use super::verdict::verdict;
-use super::{Error, count};
 
 /// Rows of an error file; what is more is counted and stands with the batches.
 const ERRORS: usize = 100_000;
@@ -227,7 +227,7 @@ async fn end(
         FileEnd::Success => Metric::FilesPushed,
         FileEnd::Partial | FileEnd::Failed | FileEnd::Pending => Metric::FilesUnpushed,
     };
-    count(pass.deps, metric, 1);
+    pass.deps.metrics.count(metric, 1);
     Ok(())
 }
 

@@ -12,10 +12,10 @@ use ports::{HttpError, Request, Response};
 use store::budget::Permit;
 use store::push::{Circuit, Group, Held, OpenBatch};
 
+use super::Error;
 use super::book::{self, Loaded};
 use super::round::Pass;
 use super::verdict::{self, Judged, Made, attempt, halves};
-use super::{Error, count};
 
 /// A push that was stopped tries again after this long; longer each time.
 const STOPPED: Duration = Duration::from_mins(5);
@@ -301,7 +301,7 @@ impl Sending<'_> {
         let status = answer.as_ref().map(|response| response.status).ok();
         let key = &self.pass.opened.key;
         match status {
-            Some(429) => count(deps, Metric::CallsThrottled, 1),
+            Some(429) => deps.metrics.count(Metric::CallsThrottled, 1),
             Some(status) => deps.outside.memory.heed(key, status < 500),
             None => deps.outside.memory.heed(key, matches!(answer, Err(HttpError::Budget { .. }))),
         }
@@ -401,7 +401,7 @@ impl Sending<'_> {
     fn tell_unknown(&self, codes: &[String]) {
         let (key, listed) = (&self.pass.opened.key, codes.join(", "));
         tracing::error!(push = %key, codes = listed, "no rule knows these codes");
-        count(self.pass.deps, Metric::CodesUnknown, codes.len() as u64);
+        self.pass.deps.metrics.count(Metric::CodesUnknown, codes.len() as u64);
     }
 
     /// Stops the push; gives until when.
@@ -419,7 +419,7 @@ impl Sending<'_> {
         let circuit = Circuit { since, until, times, reason: reason.to_owned() };
         store.open_circuit(key, &circuit).await?;
         tracing::error!(push = %key, reason, "push stopped");
-        count(self.pass.deps, Metric::PushesStopped, 1);
+        self.pass.deps.metrics.count(Metric::PushesStopped, 1);
         Ok(until)
     }
 
@@ -454,8 +454,8 @@ impl Sending<'_> {
             let counts = counts.filter(|counted| verdicts.contains(&counted.verdict.as_str()));
             counts.map(|counted| counted.items).sum()
         };
-        count(deps, Metric::RecordsPushed, of(&["ok", "duplicate"]));
-        count(deps, Metric::RecordsUnpushed, of(&["failed", "unknown"]));
+        deps.metrics.count(Metric::RecordsPushed, of(&["ok", "duplicate"]));
+        deps.metrics.count(Metric::RecordsUnpushed, of(&["failed", "unknown"]));
         Ok(Ended { calls: 0, items })
     }
 }

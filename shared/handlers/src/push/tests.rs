@@ -8,6 +8,7 @@ use lake::delivery::{
     Accepted, BatchKey, BatchOutcome, FileDigest, FileOutcome, InboxPart, ItemRef, Moment, Origin,
     PartKey,
 };
+use model::Metric;
 use ports::{Attributes, Clock, ObjectStoreExt, SecretPath, Table};
 use serde_json::{Value, json};
 use store::Timing;
@@ -17,6 +18,7 @@ use testkit::{
 };
 
 use super::*;
+use crate::event::BatchResponse;
 
 mod answers;
 mod flow;

@@ -31,10 +31,7 @@ pub(super) async fn send(
     };
     let body = serde_json::to_string(work)?;
     let message = Message { body, group, attributes: BTreeMap::new(), not_before };
-    for result in deps.queue.send(&[message]).await? {
-        result?;
-    }
-    Ok(())
+    Ok(deps.queue.send_all(&[message]).await?)
 }
 
 /// Wakes every push that is configured: what an event or a message missed is found then.

@@ -8,7 +8,7 @@ use normalize::{Fact, JsonType};
 use store::{DriftScope, Drifted};
 
 use super::models::Known;
-use super::{Deps, Error, count};
+use super::{Deps, Error};
 
 /// What is known of a model's differences by now, so that each is asked for once.
 #[derive(Debug)]
@@ -82,6 +82,6 @@ impl Ledger {
             expected = expected.join(" or "), %tenant, %connection, %object,
             "records differ from their model"
         );
-        count(deps, Metric::DriftFound, 1);
+        deps.metrics.count(Metric::DriftFound, 1);
     }
 }

@@ -64,10 +64,8 @@ impl<'a> Outbox<'a> {
             return Ok(());
         }
         let messages = std::mem::take(&mut self.waiting);
-        for result in self.deps.queue.send(&messages).await? {
-            result?;
-            self.sent += 1;
-        }
+        self.deps.queue.send_all(&messages).await?;
+        self.sent += messages.len() as u64;
         Ok(())
     }
 }

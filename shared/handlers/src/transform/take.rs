@@ -14,7 +14,7 @@ use super::models::{Known, Models};
 use super::object::{MAX_STORED, Shaped, Source, is_of, shape};
 use super::retire::retire;
 use super::things::{Observing, ruled, tell, without_rejected};
-use super::{Deps, Error, RESERVE, Take, Taken, count};
+use super::{Deps, Error, RESERVE, Take, Taken};
 
 /// How far a model has come with a commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,7 +220,7 @@ impl Commits<'_> {
         }
         if damaged {
             tracing::error!(object = %part.key, "a landing object is not what its commit names");
-            count(self.deps, Metric::ObjectsDamaged, 1);
+            self.deps.metrics.count(Metric::ObjectsDamaged, 1);
         }
         work.ledger.note(self.deps, (&self.commit.attempt, &part.key), drift, self.at).await?;
         let object = part.key.clone();
@@ -341,9 +341,9 @@ impl Commits<'_> {
         if resumed {
             lake.delete(&self.underway(known)?).await?;
         }
-        count(self.deps, Metric::RowsTransformed, rows);
+        self.deps.metrics.count(Metric::RowsTransformed, rows);
         let rejected = things.as_ref().map_or(0, |things| things.rejected);
-        count(self.deps, Metric::RowsQuarantined, refused + rejected);
+        self.deps.metrics.count(Metric::RowsQuarantined, refused + rejected);
         let model = known.name.clone();
         tracing::info!(%model, rows, refused, lines, "commit taken in");
         Ok(Taken { model, lines, rows, refused, things })

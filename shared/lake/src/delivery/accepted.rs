@@ -1,17 +1,13 @@
 //! Accepted files, their records, and what was decided of files that were seen.
 
-use bytes::Bytes;
 use model::{FeedId, ObjectKey, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::key::{FactKey, FileKey};
 use super::name::{Day, FileDigest, Moment, Origin};
-use crate::commit::{CommitError, fixed, from_line, to_line};
+use crate::commit::fixed;
 use crate::digest::Sha256Hex;
-
-/// Version of the stored forms; readers refuse others.
-const FORMAT: u32 = 1;
 
 /// A line of a part: one record and where in the file it stands.
 #[derive(Debug, Serialize, Deserialize)]
@@ -105,17 +101,9 @@ impl Accepted {
             file: self.file.clone(),
         }
     }
-
-    /// The stored form: one line of JSON.
-    pub fn to_json(&self) -> Result<Bytes, CommitError> {
-        to_line(FORMAT, self)
-    }
-
-    /// Reads the stored form.
-    pub fn from_json(text: &[u8]) -> Result<Self, CommitError> {
-        from_line(FORMAT, text)
-    }
 }
+
+stored!(Accepted);
 
 /// What was decided of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -196,17 +184,9 @@ impl FileFact {
             seen: self.seen(),
         }
     }
-
-    /// The stored form: one line of JSON.
-    pub fn to_json(&self) -> Result<Bytes, CommitError> {
-        to_line(FORMAT, self)
-    }
-
-    /// Reads the stored form.
-    pub fn from_json(text: &[u8]) -> Result<Self, CommitError> {
-        from_line(FORMAT, text)
-    }
 }
+
+stored!(FileFact);
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,11 @@ use std::fmt;
 use model::{ModelName, PushId, TenantId};
 use ports::Key;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::key::fingerprint;
 
 /// Partitions that the entities of a push are spread over.
-const SHARDS: u8 = 64;
+const SHARDS: u128 = 64;
 
 /// One push of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,9 +72,8 @@ impl PushKey {
     }
 
     pub(super) fn entity(&self, model: &ModelName, entity: &str) -> Key {
-        let digest = Sha256::digest(entity.as_bytes());
-        let shard = digest.first().copied().unwrap_or_default() % SHARDS;
-        let name = digest.iter().take(16).fold(0_u128, |all, byte| all << 8 | u128::from(*byte));
+        let name = fingerprint(entity);
+        let shard = name >> 120 & (SHARDS - 1);
         Key {
             partition: format!("entity#{}#{}#{shard:02}", self.tenant, self.push),
             sort: format!("{model}#{name:032x}"),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::SqsRecord;
+use crate::event::{BatchResponse, SqsEvent, SqsRecord};
 
 const LINEAGE: [&str; 8] =
     ["id", "total", "_record_key", "_kind", "_place", "_line", "_extra", "_version"];
