@@ -34,7 +34,7 @@ const TIME: Duration = Duration::from_mins(5);
 /// Longest wait for a message.
 const WAIT: Duration = Duration::from_millis(500);
 
-/// A message whose invocation died is seen again after this long.
+/// After this long a message is seen again whose invocation died.
 const VISIBILITY: Duration = Duration::from_mins(1);
 
 /// Pause after the queue did not answer.
@@ -50,6 +50,16 @@ enum Function {
 }
 
 impl Function {
+    /// A message whose invocation died is seen again after this long. Pushes go on until the time
+    /// is up, and any number may work at one: a message that came again meanwhile would take
+    /// workers from other tenants. What a process that died left of them is woken at the next start.
+    fn visibility(self) -> Duration {
+        match self {
+            Self::Extract | Self::Transform | Self::Files => VISIBILITY,
+            Self::Push => TIME + VISIBILITY,
+        }
+    }
+
     fn queue(self, world: &World) -> &dyn Queue {
         match self {
             Self::Extract => world.jobs.as_ref(),
@@ -97,7 +107,7 @@ impl Workers {
 async fn work(world: Arc<World>, function: Function, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let messages = tokio::select! {
-            messages = function.queue(&world).receive(1, WAIT, VISIBILITY) => messages,
+            messages = function.queue(&world).receive(1, WAIT, function.visibility()) => messages,
             _ = stopped.changed() => return,
         };
         match messages {

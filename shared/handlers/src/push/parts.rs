@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::lock::Mutex as Turn;
 use lake::delivery::{Accepted, InboxLine};
 use lake::{Codec, Limits, LineReader};
 use model::ObjectKey;
@@ -29,8 +30,10 @@ type Part = Arc<Vec<Record>>;
 /// The parts that were read last.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    parts: Mutex<VecDeque<(ObjectKey, Part)>>,
+    records: Mutex<VecDeque<(ObjectKey, Part)>>,
     files: Mutex<VecDeque<(ObjectKey, Arc<Accepted>)>>,
+    /// Batches that are sent side by side are of the same part: one of them reads it.
+    reading: Turn<()>,
 }
 
 /// Files whose description is kept in memory.
@@ -43,11 +46,15 @@ impl Parts {
         lake: &dyn ObjectStore,
         key: &ObjectKey,
     ) -> Result<Part, Error> {
-        if let Some(part) = found(&self.parts, key) {
+        if let Some(part) = found(&self.records, key) {
+            return Ok(part);
+        }
+        let _one_at_a_time = self.reading.lock().await;
+        if let Some(part) = found(&self.records, key) {
             return Ok(part);
         }
         let part = Arc::new(read(lake.get(key).await?.body, key)?);
-        keep(&self.parts, key, &part, KEPT);
+        keep(&self.records, key, &part, KEPT);
         Ok(part)
     }
 
@@ -57,6 +64,10 @@ impl Parts {
         lake: &dyn ObjectStore,
         key: &ObjectKey,
     ) -> Result<Arc<Accepted>, Error> {
+        if let Some(file) = found(&self.files, key) {
+            return Ok(file);
+        }
+        let _one_at_a_time = self.reading.lock().await;
         if let Some(file) = found(&self.files, key) {
             return Ok(file);
         }
@@ -97,4 +108,46 @@ fn read(body: bytes::Bytes, key: &ObjectKey) -> Result<Vec<Record>, Error> {
         records.push(Record { line: record.line, text: record.record.get().into() });
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+    use futures_util::future::{BoxFuture, join_all};
+    use ports::Attributes;
+    use testkit::{Call, Faulty, Gate, ManualClock, MemoryStore, Passage};
+
+    use super::*;
+
+    /// Counts calls, which let others go first.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicUsize);
+
+    #[async_trait]
+    impl Gate for Counting {
+        async fn enter(&self, _: &Call) -> Passage {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            Passage::Through
+        }
+
+        fn postpone(&self, _: BoxFuture<'static, ()>) {}
+    }
+
+    #[tokio::test]
+    async fn batches_side_by_side_read_their_part_once() {
+        let store = Arc::new(MemoryStore::new(Arc::new(ManualClock::default())));
+        let key: ObjectKey = "inbox/parts/p00000.ndjson".parse().unwrap();
+        let line = "{\"line\":2,\"record\":{\"a\":1}}\n";
+        store.put(&key, line.into(), &Attributes::default()).await.unwrap();
+        let counting = Arc::new(Counting::default());
+        let lake = Faulty::new(store, Arc::<Counting>::clone(&counting) as Arc<dyn Gate>);
+        let parts = Parts::default();
+        for part in join_all((0..16).map(|_| parts.part(&lake, &key))).await {
+            assert_eq!(&*part.unwrap()[0].text, "{\"a\":1}");
+        }
+        assert_eq!(counting.0.load(Ordering::Relaxed), 1);
+    }
 }
