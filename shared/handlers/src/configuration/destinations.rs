@@ -5,7 +5,7 @@ use std::sync::Arc;
 use destination::Destination;
 use model::config::{PushSource, PushUse, TenantFile};
 use model::document::{Document, Fault, Node};
-use model::{DestinationName, FeedId};
+use model::{DestinationName, FeedId, FeedName, ModelName};
 
 use super::check::{Place, specified};
 use super::{Configuration, Error, Thing, meant};
@@ -86,34 +86,52 @@ impl Configuration {
                     Err(error) => return Err(error),
                 }
             }
-            if let Some((field, message)) = operation(source, destination) {
+            let kinds = match source.feed.as_ref().and_then(|id| file.feeds.get(id)) {
+                Some(used) => self.kinds(&used.feed).await?,
+                None => Vec::new(),
+            };
+            for (field, message) in operation(source, &kinds, destination) {
                 fault(field, message);
             }
         }
         Ok(())
     }
+
+    /// The kinds of files that come from a feed; none where its own file says what is wrong.
+    async fn kinds(&self, feed: &FeedName) -> Result<Vec<String>, Error> {
+        match self.feed(feed).await {
+            Ok(feed) => Ok(feed.kinds.iter().map(|kind| kind.name.clone()).collect()),
+            Err(Error::Faults(_) | Error::Unknown { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
 }
 
-/// What is wrong with the operation that records begin with.
-fn operation(source: &PushSource, destination: &Destination) -> Option<(&'static str, String)> {
+/// What is wrong with the operation that records begin with, of files of these kinds for one.
+fn operation(
+    source: &PushSource,
+    kinds: &[String],
+    destination: &Destination,
+) -> Vec<(&'static str, String)> {
     let name = destination.name();
     if let Some(operation) = &source.operation {
         let known: Vec<&str> = destination.operations().map(|one| one.name().as_str()).collect();
         let message = none("operation", operation.as_str(), &known);
-        return destination.operation(operation).is_none().then_some(("operation", message));
+        let is_missing = destination.operation(operation).is_none();
+        return is_missing.then_some(("operation", message)).into_iter().collect();
     }
-    let kinds: Vec<&str> = destination.kinds().collect();
-    let accepted = match &source.model {
-        Some(model) => destination.accepts(model.as_str()).is_some(),
-        None => !kinds.is_empty(),
+    let known = destination.kinds().collect::<Vec<_>>().join(", ");
+    let model = source.model.iter().map(ModelName::as_str);
+    let unknown = model
+        .chain(kinds.iter().map(String::as_str))
+        .filter(|kind| destination.accepts(kind).is_none());
+    let message = |kind| {
+        format!(
+            "`{name}` does not say which operation is for `{kind}`: name an `operation`, or add \
+             it to its `accepts`, which has: {known}"
+        )
     };
-    let what = source.model.as_ref().map_or("files", |model| model.as_str());
-    let message = format!(
-        "`{name}` does not say which operation is for {what}: name an `operation`, or add to its \
-         `accepts`, which has: {}",
-        kinds.join(", ")
-    );
-    (!accepted).then_some(("operation", message))
+    unknown.map(|kind| ("operation", message(kind))).collect()
 }
 
 /// There is no such thing, but perhaps one of nearly that name.

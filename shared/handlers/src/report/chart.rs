@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use model::Timestamp;
 
 /// Size of a drawing, and of the room around its plot.
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 200.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 12.0;

@@ -10,15 +10,16 @@ const STYLE: &str = "
 h1{font-size:1.5rem;margin:0}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}p.sub,small{color:var(--soft)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.75rem;margin:1.2rem 0}
 .tile{border:1px solid var(--rule);border-radius:.5rem;padding:.6rem .8rem}.tile b{display:block;font-size:1.35rem;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:.85rem}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(22rem,1fr));gap:1rem}figure{margin:0;border:1px solid var(--rule);border-radius:.5rem;padding:.7rem}
-figcaption{font-weight:600}svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}.grid{stroke:var(--rule)}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(26rem,100%),1fr));gap:1rem}figure{margin:0;border:1px solid var(--rule);border-radius:.5rem;padding:.7rem}
+figcaption{font-weight:600}svg{width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}.grid{stroke:var(--rule)}
 .a rect,.a circle{fill:var(--a)}.b rect,.b circle{fill:var(--b)}.c rect,.c circle{fill:var(--c)}
 polyline{fill:none;stroke-width:1.6}.a polyline{stroke:var(--a)}.b polyline{stroke:var(--b)}.c polyline{stroke:var(--c)}
 line.limit{stroke:var(--limit);stroke-dasharray:5 4}text.limit{fill:var(--limit)}
 .legend{margin:.2rem 0 0;font-size:.85rem;color:var(--soft)}.legend span::before{content:'';display:inline-block;width:.7em;height:.7em;margin-right:.35em;border-radius:2px;background:currentColor}
 .legend .a{color:var(--a)}.legend .b{color:var(--b)}.legend .c{color:var(--c)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--rule);vertical-align:top}
-th{color:var(--soft);font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr.bad td:first-child{box-shadow:inset 3px 0 var(--limit)}
+th{color:var(--soft);font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}tr.why td{padding-top:0;color:var(--soft);overflow-wrap:anywhere}tr.told td{border-bottom:0}
+tr.bad td:first-child{box-shadow:inset 3px 0 var(--limit)}
 .bar{display:inline-block;height:.6em;background:var(--a);border-radius:2px;vertical-align:middle;margin-right:.5em}tr.bad .bar{background:var(--b)}
 ";
 
@@ -228,14 +229,17 @@ fn file(file: &FileLine) -> String {
     let why = match (&file.code, &file.message) {
         (Some(code), message) => {
             let message = message.as_deref().unwrap_or_default();
-            format!("<br><small>{}: {}</small>", escaped(code), escaped(message))
+            let (code, message) = (escaped(code), escaped(message));
+            format!("<tr class=\"bad why\"><td colspan=\"13\">{code}: {message}</td></tr>")
         }
         (None, _) => String::new(),
     };
     let bad = !matches!(ended, "SUCCESS" | "DUPLICATE" | "PENDING") || !file.adds_up;
     format!(
-        "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{ended}{why}</td>{numbers}<td>{}</td></tr>",
-        if bad { " class=\"bad\"" } else { "" },
+        "<tr class=\"{}{}\"><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{ended}</td>{numbers}\
+         <td>{}</td></tr>{why}",
+        if bad { "bad" } else { "" },
+        if why.is_empty() { "" } else { " told" },
         escaped(&file.name),
         file.tenant,
         escaped(file.kind.as_deref().unwrap_or("")),

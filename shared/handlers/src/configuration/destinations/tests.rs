@@ -52,6 +52,7 @@ async fn a_check_tells_what_pushes_and_destinations_do_not_share() {
     let heron = r"
 feeds:
   loyalty: {from: {s3: {prefix: drop/heron/}}}
+  till: {from: {s3: {prefix: drop/till/}}}
 pushes:
   first:
     destination: shob
@@ -59,7 +60,11 @@ pushes:
   second:
     destination: shop
     config: {base_url: http://x, tokn: x}
-    from: [{feed: loyality}, {model: customer}, {model: custmer}, {feed: loyalty, operation: AD}]
+    from: [{feed: loyality}, {model: customer}, {model: custmer}, {feed: loyalty, operation: AD}, {feed: till}]
+";
+    let till = "
+pattern: '^(?P<entity>USER|TRX)_'
+kinds: {user: {entities: [USER]}, transaction: {entities: [TRX]}}
 ";
     let customer = "
 version: 1
@@ -71,6 +76,7 @@ sources: {shop/customers: {fields: {id: id}}}
         ("destinations/shop.yaml", SHOP),
         ("tenants/heron.yaml", heron),
         ("models/customer.yaml", customer),
+        ("feeds/till.yaml", till),
         ("destinations/broken.yaml", "operations: {}\n"),
     ];
     let (_, configuration) = folder(&files).await;
