@@ -46,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("compact", &["aws", "handlers", "host", "model", "ports", "store"]),
     ("export", &["aws", "handlers", "host", "model", "ports"]),
     ("push", &["aws", "handlers", "host", "http", "store"]),
+    ("report", &["aws", "handlers", "host"]),
     ("transform", &["aws", "handlers", "host", "model", "ports", "store"]),
     ("webhook", &["aws", "handlers", "host", "store"]),
     (
@@ -99,6 +100,7 @@ const CONFINED: &[(&str, &[&str])] = &[
             "extract",
             "export",
             "push",
+            "report",
             "transform",
             "webhook",
             "intake",

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use handlers::job::Job;
-use handlers::{compact, event, export, extract, files, push, schedule, transform, webhook};
+use handlers::{
+    compact, event, export, extract, files, push, report, schedule, transform, webhook,
+};
 use ports::Received;
 
 fn root() -> PathBuf {
@@ -34,7 +36,17 @@ fn every_folder_of_events_belongs_to_a_function_of_this_test() {
     folders.sort();
     assert_eq!(
         folders,
-        ["compact", "export", "extract", "intake", "push", "schedule", "transform", "webhook"]
+        [
+            "compact",
+            "export",
+            "extract",
+            "intake",
+            "push",
+            "report",
+            "schedule",
+            "transform",
+            "webhook"
+        ]
     );
     for folder in folders {
         assert!(root().join("functions").join(&folder).is_dir(), "{folder}");
@@ -91,6 +103,7 @@ fn every_event_of_push_is_decoded_and_only_poison_is_no_work() {
             push::Event::Work(work) => {
                 let begins = match work {
                     push::Work::Push { .. } | push::Work::Take { .. } => "by_hand",
+                    push::Work::Again { .. } => "again",
                     push::Work::Sweep { .. } => "sweep",
                 };
                 assert!(name.starts_with(begins), "{name}");
@@ -143,8 +156,12 @@ fn every_event_of_intake_is_decoded_and_only_poison_is_no_look() {
         let batch = match event {
             files::Event::Batch(batch) => batch,
             files::Event::Work(work) => {
-                let sweep = matches!(work, files::Work::Sweep { .. });
-                assert_eq!(sweep, name == "sweep.json", "{name}");
+                let begins = match work {
+                    files::Work::Sweep { .. } => "sweep",
+                    files::Work::Again { .. } => "again",
+                    files::Work::Look(_) => "by_hand",
+                };
+                assert!(name.starts_with(begins), "{name}");
                 continue;
             }
         };
@@ -174,6 +191,19 @@ fn every_event_of_export_is_decoded() {
             export::Event::Customer { .. } => "one_customer.json",
             export::Event::Due { .. } => "due.json",
             export::Event::All { .. } => "all.json",
+        };
+        assert_eq!(name, expected);
+    }
+}
+
+#[test]
+fn every_event_of_report_is_decoded() {
+    for (name, text) in events("report") {
+        let event: report::publish::Event =
+            serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let expected = match event {
+            report::publish::Event::Day { .. } => "one_day.json",
+            report::publish::Event::Due { .. } => "due.json",
         };
         assert_eq!(name, expected);
     }

@@ -1,6 +1,9 @@
 //! What the templates must hold: queues with dead letters and alarms, buckets that keep what they
 //! get, functions with no more rights than they use, every metric in sight.
 
+#[path = "template/deliveries.rs"]
+mod deliveries;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

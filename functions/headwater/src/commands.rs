@@ -6,8 +6,13 @@ mod demo;
 mod destination;
 mod drift;
 mod export;
+mod failed;
+mod files;
 mod lake;
 mod model;
+mod outcomes;
+mod period;
+mod push;
 mod quarantine;
 mod query;
 mod replay;
@@ -35,6 +40,11 @@ pub(crate) enum Command {
     Up(up::Up),
     /// Brings a tenant, a connection or a stream to the present.
     Sync(sync::Sync),
+    /// Takes partners' files in from the places where they arrive, and looks them up.
+    #[command(subcommand)]
+    Files(files::Files),
+    /// Sends accepted files and changed rows of models to APIs, until nothing waits.
+    Push(push::Push),
     #[command(flatten)]
     Ask(Ask),
     /// Speaks the Airbyte protocol for one manifest.
@@ -63,6 +73,11 @@ pub(crate) enum Ask {
     Runs(runs::Runs),
     /// Tells what became of partners' files and of what was pushed.
     Report(report::Wanted),
+    /// Lists what became of each record that was pushed.
+    Outcomes(outcomes::Outcomes),
+    /// Shows what did not arrive, and tries it once more.
+    #[command(subcommand)]
+    Failed(failed::Failed),
     /// Asks the views in SQL, on this machine or through Athena.
     Query(query::Query),
     /// Shows what models refused, why, and takes it in once more.
@@ -90,6 +105,8 @@ pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
         Command::Demo(demo) => demo::run(&demo, places, console).await,
         Command::Up(up) => up::run(&up, places, console).await,
         Command::Sync(sync) => sync::run(&sync, places, console).await,
+        Command::Files(files) => files::run(files, places, console).await,
+        Command::Push(push) => push::run(&push, places, console).await,
         Command::Ask(ask) => answer(ask, places, console).await,
         Command::Source(source) => source::run(source, places, console).await,
         Command::Config(config) => config::run(config, places, console).await,
@@ -104,6 +121,8 @@ async fn answer(ask: Ask, places: &Places, console: Console) -> Result<(), Failu
     match ask {
         Ask::Runs(runs) => runs::run(&runs, places, console).await,
         Ask::Report(wanted) => report::run(wanted, places, console).await,
+        Ask::Outcomes(wanted) => outcomes::run(&wanted, places, console).await,
+        Ask::Failed(failed) => failed::run(failed, places, console).await,
         Ask::Query(query) => query::run(&query, places, console).await,
         Ask::Quarantine(command) => quarantine::run(command, places, console).await,
         Ask::Why(wanted) => why::run(&wanted, places, console).await,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use handlers::batch::{Answer, Event};
 use handlers::event::{BatchResponse, SqsEvent, SqsRecord};
+use handlers::report::publish;
 use handlers::{compact, extract, files, push, transform};
 use model::Timestamp;
 use ports::{Deadline, Queue, Received};
@@ -164,11 +165,38 @@ async fn answer(
 
 /// Looks at a drop, now.
 pub(crate) async fn look(world: &World, feed: FeedKey) -> Result<files::Outcome, Failure> {
+    files_work(world, files::Work::Look(feed)).await
+}
+
+/// Does one piece of work with files, now.
+pub(crate) async fn files_work(
+    world: &World,
+    work: files::Work,
+) -> Result<files::Outcome, Failure> {
     let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
-    let event = files::Event::Work(files::Work::Look(feed));
-    let looked = files::handle(&world.files, event, until).await;
-    let answer = looked.map_err(|error| Failure::of("a drop cannot be looked at", error))?;
+    let done = files::handle(&world.files, files::Event::Work(work), until).await;
+    let answer = done.map_err(|error| Failure::of("files cannot be taken in", error))?;
     Ok(answer.work().unwrap_or(files::Outcome::Unknown))
+}
+
+/// Does one piece of work with pushes, now.
+pub(crate) async fn push_work(world: &World, work: push::Work) -> Result<push::Outcome, Failure> {
+    let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
+    let done = push::handle(&world.push, push::Event::Work(work), until).await;
+    let answer = done.map_err(|error| Failure::of("records cannot be sent", error))?;
+    Ok(answer.work().unwrap_or_default())
+}
+
+/// Takes the messages that wait for pushes at this moment, in this task; tells whether there were
+/// any. What another process is at is its own.
+pub(crate) async fn take_pushes(world: &World) -> Result<bool, Failure> {
+    let unreachable = |error| Failure::of("a queue is out of reach", error);
+    let depth = world.pushes.depth().await.map_err(unreachable)?;
+    for _ in 0..depth.ready {
+        let messages = world.pushes.receive(1, Duration::ZERO, VISIBILITY).await;
+        all(world, Function::Push, messages.map_err(unreachable)?).await;
+    }
+    Ok(depth.ready > 0)
 }
 
 /// Enqueues looks at the drops whose time has come.
@@ -185,6 +213,13 @@ pub(crate) async fn wake_pushes(world: &World) -> Result<(), Failure> {
     let event = push::Event::Work(push::Work::Sweep { sweep: true });
     let woken = push::handle(&world.push, event, until).await;
     woken.map(|_| ()).map_err(|error| Failure::of("pushes cannot be woken", error))
+}
+
+/// Makes the reports of the last days anew, where there is news.
+pub(crate) async fn make_reports(world: &World) -> Result<(), Failure> {
+    let until = Deadline::at(world.clock.now().checked_add(TIME).unwrap_or(Timestamp::MAX));
+    let made = publish::handle(&world.reports, publish::Event::Due { due: true }, until).await;
+    made.map(|_| ()).map_err(|error| Failure::of("reports cannot be made", error))
 }
 
 /// Enqueues what no event told the models of, and what changed ones make anew.

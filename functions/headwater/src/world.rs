@@ -9,6 +9,7 @@ use std::time::Duration;
 use handlers::configuration::{Applied, Configuration};
 use handlers::configured::Configured;
 use handlers::pull::Sources;
+use handlers::report::publish;
 use handlers::{compact, extract, files, push, schedule, transform};
 use host::{SystemClock, SystemIds, Vars};
 use http::{Client, Policy};
@@ -144,6 +145,8 @@ pub(crate) struct World {
     pub(crate) compact: compact::Deps,
     pub(crate) files: files::Deps,
     pub(crate) push: push::Deps,
+    pub(crate) pushes: Arc<SqliteQueue>,
+    pub(crate) reports: publish::Deps,
 }
 
 impl World {
@@ -193,9 +196,11 @@ impl World {
             store: &store,
         };
         let files = delivery.files(policy, folder.queue(FILES));
-        let push = delivery.push(Arc::clone(&http), folder.queue(PUSHES));
+        let pushes = Arc::new(folder.queue(PUSHES));
+        let push = delivery.push(Arc::clone(&http), Arc::clone(&pushes));
         let places = places.clone();
         Ok(Arc::new(Self {
+            reports: delivery.reports(Arc::clone(&clock)),
             places,
             configuration,
             sources,
@@ -213,6 +218,7 @@ impl World {
             compact,
             files,
             push,
+            pushes,
         }))
     }
 

@@ -5,6 +5,7 @@
 //! one object makes them count, and only then is the source moved.
 
 mod accept;
+mod again;
 mod away;
 mod feeds;
 mod fetch;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lake::{CommitError, KeyFault};
-use model::{Classify, Retry, Timestamp};
+use model::{Classify, ObjectKey, Retry, Timestamp};
 use ports::{
     Deadline, DropError, Message, Metrics, ObjectError, Queue, QueueError, Received, Uploads,
 };
@@ -62,6 +63,11 @@ pub enum Work {
     Sweep {
         /// Always true.
         sweep: bool,
+    },
+    /// Take a refused file in once more: `{"again": "outcomes/files/…"}`.
+    Again {
+        /// The object that says why it was refused.
+        again: ObjectKey,
     },
     /// Look at one: `{"tenant": …, "feed": …}`.
     Look(FeedKey),
@@ -142,6 +148,14 @@ pub enum Error {
         #[source]
         source: DropError,
     },
+    /// A file cannot be taken in once more.
+    #[error("`{path}` cannot be taken in once more: {reason}")]
+    Again {
+        /// Its path.
+        path: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// A key cannot be made.
     #[error(transparent)]
     Key(#[from] KeyFault),
@@ -165,7 +179,11 @@ pub enum Error {
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Malformed(_) | Self::Key(_) | Self::Encode(_) | Self::Feed { .. } => Retry::Never,
+            Self::Malformed(_)
+            | Self::Key(_)
+            | Self::Encode(_)
+            | Self::Feed { .. }
+            | Self::Again { .. } => Retry::Never,
             Self::Machine(_) => Retry::Backoff,
             Self::Configuration(error) => error.retry(),
             Self::Drop { source, .. } => source.retry(),
@@ -199,6 +217,7 @@ impl Messages<'_> {
         match work {
             Work::Sweep { .. } => sweep::sweep(self.deps).await,
             Work::Look(key) => scan::scan(self.deps, &key, self.deadline).await,
+            Work::Again { again } => again::again(self.deps, &again, self.deadline).await,
         }
     }
 
@@ -229,8 +248,8 @@ impl Handle<Error> for Messages<'_> {
         }
         match batch::asked(message)? {
             Asked::Work(Work::Look(key)) => return self.look(key).await,
-            Asked::Work(sweep @ Work::Sweep { .. }) => {
-                self.work(sweep).await?;
+            Asked::Work(work @ (Work::Sweep { .. } | Work::Again { .. })) => {
+                self.work(work).await?;
             }
             Asked::Created(keys) => {
                 for key in sweep::told(self.deps, &keys).await? {

@@ -6,6 +6,7 @@
 //! that opens those that go on with its items. So it may be left at any point, and done by any
 //! number of workers at once.
 
+mod again;
 mod book;
 mod finish;
 mod intake;
@@ -41,6 +42,7 @@ use store::{Store, StoreError};
 
 use crate::batch::{self, Asked, Handle, Settled, settle};
 use crate::configuration::{self, Configuration};
+use again::Which;
 pub use opened::pushes_of;
 pub use pace::Memory;
 
@@ -94,6 +96,14 @@ pub enum Work {
         /// The receipt's object.
         receipt: ObjectKey,
     },
+    /// Try what failed of a file once more: `{"again": "outcomes/done/…"}`.
+    Again {
+        /// The object that says how the file ended.
+        again: ObjectKey,
+        /// Also what nobody knows of: the destination may have it already.
+        #[serde(default)]
+        unknown: bool,
+    },
     /// Wake all pushes: `{"sweep": true}`.
     Sweep {
         /// Always true.
@@ -105,7 +115,7 @@ pub enum Work {
 pub type Answer = batch::Answer<Outcome>;
 
 /// What became of a piece of work.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     /// Calls that were made.
     pub calls: u64,
@@ -115,6 +125,8 @@ pub struct Outcome {
     pub files: u64,
     /// Changed rows of models that were taken.
     pub changed: u64,
+    /// Records that are tried once more.
+    pub again: u64,
     /// Pushes that were woken.
     pub woken: u64,
     /// Whether something is left to do, now or later; somebody is woken for it.
@@ -127,6 +139,7 @@ impl std::ops::AddAssign for Outcome {
         self.items += other.items;
         self.files += other.files;
         self.changed += other.changed;
+        self.again += other.again;
         self.woken += other.woken;
         self.more |= other.more;
     }
@@ -215,6 +228,14 @@ pub enum Error {
         #[source]
         source: CuratedError,
     },
+    /// A file that ended so long ago that its batches are forgotten, or only just now.
+    #[error(
+        "file `{file}` has ended more than 90 days ago, or this instant: it cannot be tried again"
+    )]
+    Forgotten {
+        /// The file.
+        file: String,
+    },
     /// The call budget gives nothing now.
     #[error(transparent)]
     Budget(#[from] BudgetError),
@@ -240,7 +261,8 @@ impl Classify for Error {
             | Self::Line { .. }
             | Self::Table { .. }
             | Self::Pack { .. }
-            | Self::Rows { .. } => Retry::Never,
+            | Self::Rows { .. }
+            | Self::Forgotten { .. } => Retry::Never,
             Self::Destination { source, .. } => source.retry(),
             Self::Configuration(error) => error.retry(),
             Self::Budget(error) => error.retry(),
@@ -278,6 +300,10 @@ impl Messages<'_> {
         match work {
             Work::Push { push } => run::run(self.deps, &push, self.deadline).await,
             Work::Take { receipt } => intake::take(self.deps, &receipt, self.deadline).await,
+            Work::Again { again, unknown } => {
+                let which = if unknown { Which::Unknown } else { Which::Failed };
+                again::again(self.deps, &again, which).await
+            }
             Work::Sweep { .. } => wake::sweep(self.deps).await,
         }
     }

@@ -4,8 +4,11 @@
 //! of batches — so it can be made at any time, for any days, and says the same each time.
 
 mod chart;
+pub mod facts;
 mod fold;
 mod html;
+mod limits;
+pub mod publish;
 mod span;
 mod text;
 
@@ -14,10 +17,11 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use lake::delivery::{
-    Accepted, BatchOutcome, Day, FactKey, FileCounts, FileEnd, FileFact, FileKey, FileVerdict,
-    Origin, Stage,
+    Accepted, AgainKey, BatchOutcome, Day, FactKey, FileCounts, FileEnd, FileFact, FileKey,
+    FileVerdict, Origin, Stage,
 };
 use lake::{CommitError, KeyFault};
+use model::config::TenantFile;
 use model::{Classify, ObjectKey, PushId, Retry, TenantId, Timestamp};
 use ports::{ObjectError, ObjectStore, ObjectStoreExt};
 use serde::Serialize;
@@ -54,8 +58,6 @@ pub struct Question {
     pub to: Day,
     /// The present instant.
     pub now: Timestamp,
-    /// Calls that each push may make in a minute, where that is known.
-    pub limits: BTreeMap<(TenantId, PushId), u32>,
 }
 
 /// What became of files and records.
@@ -91,6 +93,9 @@ pub struct FileLine {
     pub push: Option<PushId>,
     /// Name.
     pub name: String,
+    /// Whether these are the records of it that had failed, tried once more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// The file, once its content is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
@@ -118,6 +123,11 @@ pub struct FileLine {
 }
 
 impl FileLine {
+    /// Its name, and whether it is a second try.
+    pub fn title(&self) -> String {
+        if self.again { format!("{} (again)", self.name) } else { self.name.clone() }
+    }
+
     /// How it ended, in a word: `SUCCESS`, `PARTIAL`, `FAILED`, `PENDING`, `REJECTED`,
     /// `DUPLICATE`, `UNCLASSIFIED`.
     pub fn outcome_word(&self) -> &'static str {
@@ -240,7 +250,12 @@ pub async fn report(deps: &Deps, question: &Question) -> Result<Report, Error> {
         None => deps.configuration.tenants().await?,
     };
     for tenant in &tenants {
-        let routes = routes(deps, tenant).await?;
+        let file = deps.configuration.tenant(tenant).await?;
+        let routes = routes(&file);
+        for (push, used) in &file.pushes {
+            let limit = limits::limit(&deps.configuration, used, question.now).await?;
+            fold.limit((tenant.clone(), push.clone()), limit);
+        }
         for day in &days {
             deps.files(tenant, *day, &routes, &mut fold).await?;
             deps.batches(tenant, *day, &mut fold).await?;
@@ -252,8 +267,7 @@ pub async fn report(deps: &Deps, question: &Question) -> Result<Report, Error> {
 /// Which pushes take what comes from where.
 type Routes = BTreeMap<Origin, BTreeSet<PushId>>;
 
-async fn routes(deps: &Deps, tenant: &TenantId) -> Result<Routes, Error> {
-    let file = deps.configuration.tenant(tenant).await?;
+fn routes(file: &TenantFile) -> Routes {
     let feeds = file.feeds.keys().map(|feed| (Origin::Feed(feed.clone()), BTreeSet::new()));
     let mut routes: Routes = feeds.collect();
     for (push, used) in &file.pushes {
@@ -265,7 +279,7 @@ async fn routes(deps: &Deps, tenant: &TenantId) -> Result<Routes, Error> {
             routes.entry(origin).or_default().insert(push.clone());
         }
     }
-    Ok(routes)
+    routes
 }
 
 impl Deps {
@@ -282,6 +296,12 @@ impl Deps {
                 if let Some(file) = self.read(&key, Accepted::from_json).await? {
                     fold.accepted(&file, pushes);
                 }
+            }
+        }
+        for key in self.keys(&AgainKey::prefix(tenant, day)).await? {
+            let (place, file) = (AgainKey::parse(&key)?, self.read(&key, Accepted::from_json));
+            if let Some(file) = file.await? {
+                fold.again(&file, place.push);
             }
         }
         for key in self.keys(&FactKey::prefix(tenant, day)).await? {

@@ -25,15 +25,19 @@ macro_rules! stored {
 }
 
 mod accepted;
+mod again;
 mod file_outcome;
 mod key;
 mod name;
 mod outcome;
+mod report;
 
 pub use accepted::{
     Accepted, FileFact, InboxLine, InboxPart, Refused, RefusedLine, Seen, Verdict as FileVerdict,
 };
+pub use again::AgainKey;
 pub use file_outcome::{FileCounts, FileEnd, FileOutcome};
 pub use key::{ArchiveKey, BatchKey, DoneKey, FactKey, FailedKey, FileKey, Folder, PartKey, Stage};
 pub use name::{BatchDigest, Day, FileDigest, GroupDigest, Moment, Origin};
 pub use outcome::{BatchOutcome, Intent, ItemOutcome, ItemRef, NextBatch, Verdict};
+pub use report::{Page, ReportKey};

@@ -95,6 +95,8 @@ metrics! {
     CopiesExported: Count,
     /// Rows of customers' copies.
     RowsExported: Count,
+    /// Reports on partners' files and pushes that were made, or made anew.
+    ReportsMade: Count,
     /// Partners' files whose records count.
     FilesAccepted: Count,
     /// Partners' files that were refused, and stand under `failed/` with the reason.

@@ -115,6 +115,26 @@ impl Store {
         Ok(found.map(|(row, version)| Versioned { row, version }))
     }
 
+    /// Paths that were seen, and of which nothing is taken up or settled.
+    pub async fn waiting(&self, key: &FeedKey) -> Result<Vec<SightRow>, StoreError> {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let paging = Paging { after: after.as_deref(), limit: 1000 };
+            let Key { partition, .. } = key.head();
+            let range = SortRange::Prefix("path#".to_owned());
+            let page = self.rows(partition, range, Direction::Forward, paging).await?;
+            for item in &page.items {
+                let row: SightRow = decode(item)?;
+                let waits = row.looks > 0 && !row.settled && row.arrival.is_none();
+                found.extend(waits.then_some(row));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Arrivals that are not done with.
     pub async fn arrivals(&self, key: &FeedKey) -> Result<Vec<Versioned<ArrivalRow>>, StoreError> {
         let mut found = Vec::new();

@@ -1,10 +1,8 @@
 //! `headwater report`: what became of files and of what was pushed.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use handlers::report::{Deps, Question, report};
+use handlers::report::{Question, report};
 use host::SystemClock;
 use lake::delivery::Day;
 use model::TenantId;
@@ -12,10 +10,9 @@ use ports::Clock;
 use serde_json::json;
 
 use crate::args::Places;
+use crate::commands::period::deps;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::stack::Stack;
-use crate::world::World;
 
 /// Whose files, and of which days.
 #[derive(Debug, clap::Args)]
@@ -43,14 +40,7 @@ pub(crate) struct Wanted {
 
 /// Prints it.
 pub(crate) async fn run(wanted: Wanted, places: &Places, console: Console) -> Result<(), Failure> {
-    let deps = if let Some(name) = &wanted.stack {
-        let stack = Stack::open(name).await?;
-        Deps { configuration: stack.configuration, lake: stack.lake }
-    } else {
-        let world = World::open(places).await?;
-        let configuration = Arc::clone(&world.configuration);
-        Deps { configuration, lake: Arc::clone(&world.lake) }
-    };
+    let deps = deps(places, wanted.stack.as_deref()).await?;
     let now = SystemClock.now();
     let today = Day::from(now);
     let question = Question {
@@ -58,15 +48,8 @@ pub(crate) async fn run(wanted: Wanted, places: &Places, console: Console) -> Re
         from: wanted.from.unwrap_or(today),
         to: wanted.to.unwrap_or(today),
         now,
-        limits: BTreeMap::new(),
     };
-    let made = report(&deps, &question).await;
-    let made = made.map_err(|error| {
-        if matches!(error, handlers::report::Error::Days) {
-            return Failure::Input(error.to_string());
-        }
-        Failure::of("the report cannot be made", error)
-    })?;
+    let made = report(&deps, &question).await?;
     if let Some(file) = &wanted.html {
         std::fs::write(file, made.to_html())?;
         console.note(format!("page: {}", file.display()));

@@ -156,7 +156,8 @@ fn one_of(name: &str, streams: &[String]) -> Result<StreamName, Failure> {
     name.parse().map_err(input)
 }
 
-fn unknown(thing: &str, name: &str, known: &[&str]) -> Failure {
+/// There is no such thing: the nearest name, and all that there are.
+pub(super) fn unknown(thing: &str, name: &str, known: &[&str]) -> Failure {
     let near = suggest(name, known).map(|near| format!(", did you mean `{near}`?"));
     let near = near.unwrap_or_default();
     Failure::Input(format!("there is no {thing} `{name}`{near}; there are: {}", known.join(", ")))

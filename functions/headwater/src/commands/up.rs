@@ -32,7 +32,7 @@ const SWEEP: Duration = Duration::from_hours(1);
 /// How often it is looked at which drops' time has come.
 const OFTEN: Duration = Duration::from_mins(1);
 
-/// Looks at drops between two rounds that wake all pushes.
+/// Looks at drops between two rounds that wake all pushes and make reports.
 const LOOKS_A_WAKE: u32 = 60;
 
 /// Time that workers have to end what they are at, once told to stop. What they leave open goes
@@ -116,10 +116,12 @@ async fn keep_models(world: &World) {
     }
 }
 
-/// Looks at the drops whose time has come, and wakes pushes for what no event told of, for ever.
+/// Looks at the drops whose time has come, wakes pushes for what no event told of, and makes
+/// reports where there is news, for ever.
 async fn keep_files(world: &World) {
     loop {
         tell(workers::wake_pushes(world).await);
+        tell(workers::make_reports(world).await);
         for _ in 0..LOOKS_A_WAKE {
             tell(workers::look_around(world).await);
             world.clock.sleep(OFTEN).await;

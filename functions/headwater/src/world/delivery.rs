@@ -5,9 +5,10 @@ use std::sync::Arc;
 use handlers::configuration::Configuration;
 use handlers::files::{self, ConfiguredFeeds};
 use handlers::push::{self, Memory, Outside};
+use handlers::report::{self, publish};
 use http::Policy;
 use local::{EventStore, SqliteQueue};
-use ports::{Http, Secrets};
+use ports::{Clock, Http, Secrets};
 use sftp::SftpDrops;
 use store::Store;
 use store::budget::Budgets;
@@ -40,8 +41,17 @@ impl Delivery<'_> {
         }
     }
 
+    /// What reports are made with.
+    pub(super) fn reports(&self, clock: Arc<dyn Clock>) -> publish::Deps {
+        let facts = report::Deps {
+            configuration: Arc::clone(self.configuration),
+            lake: Arc::<EventStore>::clone(self.lake),
+        };
+        publish::Deps { facts, clock, metrics: Arc::new(Unmeasured) }
+    }
+
     /// What push works with.
-    pub(super) fn push(&self, http: Arc<dyn Http>, queue: SqliteQueue) -> push::Deps {
+    pub(super) fn push(&self, http: Arc<dyn Http>, queue: Arc<SqliteQueue>) -> push::Deps {
         push::Deps {
             configuration: Arc::clone(self.configuration),
             outside: Outside {
@@ -52,7 +62,7 @@ impl Delivery<'_> {
             },
             lake: Arc::<EventStore>::clone(self.lake),
             store: self.store.clone(),
-            queue: Arc::new(queue),
+            queue,
             metrics: Arc::new(Unmeasured),
         }
     }

@@ -226,7 +226,8 @@ fn restored(text: &str) -> Option<Sha256> {
     Sha256::deserialize(bytes.as_slice().try_into().ok()?).ok()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use files::{Code, Found, Look as Seen, Refusal, Sight, is_late, is_marker_overdue};
-use lake::delivery::FileDigest;
+use lake::delivery::{FileDigest, FileFact};
 use model::{Classify, Metric, Retry, Timestamp};
 use ports::{Deadline, Entry};
 use store::files::{ArrivalRow, FeedKey, Held, Look, SightRow, Stage, Versioned};
@@ -35,6 +35,16 @@ pub(super) struct Scan<'a> {
 
 /// Looks at a feed.
 pub(super) async fn scan(deps: &Deps, key: &FeedKey, deadline: Deadline) -> Result<Outcome, Error> {
+    look(deps, key, deadline, None).await
+}
+
+/// Looks at a feed, and takes a refused file of it in once more.
+pub(super) async fn look(
+    deps: &Deps,
+    key: &FeedKey,
+    deadline: Deadline,
+    again: Option<&FileFact>,
+) -> Result<Outcome, Error> {
     let Some(open) = deps.feeds.open(key).await? else { return Ok(Outcome::Unknown) };
     let look = match deps.store.look(key).await? {
         Held::Ours(look) => look,
@@ -42,7 +52,7 @@ pub(super) async fn scan(deps: &Deps, key: &FeedKey, deadline: Deadline) -> Resu
     };
     let (now, looked) = (deps.store.now(), Looked::default());
     let mut scan = Scan { deps, open, look, deadline, now, looked, hold: false };
-    let done = scan.run().await;
+    let done = scan.run(again).await;
     let Scan { look, looked, .. } = scan;
     let released = look.release().await;
     done?;
@@ -57,7 +67,10 @@ pub(super) async fn scan(deps: &Deps, key: &FeedKey, deadline: Deadline) -> Resu
 }
 
 impl Scan<'_> {
-    async fn run(&mut self) -> Result<(), Error> {
+    async fn run(&mut self, again: Option<&FileFact>) -> Result<(), Error> {
+        if let Some(fact) = again {
+            self.take_again(fact).await?;
+        }
         self.see().await?;
         let mut arrivals = self.deps.store.arrivals(&self.look.key).await?;
         if !self.fetch_all(&mut arrivals).await? {
@@ -139,7 +152,7 @@ impl Scan<'_> {
         Ok(self.look.see(&row).await?)
     }
 
-    async fn sight(&self, path: &str) -> Result<Option<SightRow>, Error> {
+    pub(super) async fn sight(&self, path: &str) -> Result<Option<SightRow>, Error> {
         let found = self.deps.store.sight(&self.look.key, path).await?;
         Ok(found.map(|found| found.row))
     }

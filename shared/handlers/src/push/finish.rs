@@ -22,7 +22,7 @@ const ERRORS: usize = 100_000;
 const BESIDE: u64 = 32 << 20;
 
 /// Code of records that no operation of the destination takes.
-const NO_OPERATION: &str = "NO_OPERATION";
+pub(super) const NO_OPERATION: &str = "NO_OPERATION";
 
 /// What became of a file so far.
 struct Folded {

@@ -21,10 +21,10 @@ use crate::tables::model_table;
 const LEASE: Duration = Duration::from_mins(5);
 
 /// Records of a part.
-const PART: u64 = 5_000;
+pub(super) const PART: u64 = 5_000;
 
 /// Bytes of a part, unpacked.
-const PART_BYTES: usize = 4 << 20;
+pub(super) const PART_BYTES: usize = 4 << 20;
 
 /// A row of a model, as an item.
 struct Row {
@@ -308,15 +308,16 @@ async fn deliver(
 
 /// Lines of a part.
 #[derive(Default)]
-struct Lines {
-    text: String,
-    records: u64,
+pub(super) struct Lines {
+    pub(super) text: String,
+    pub(super) records: u64,
     first: u64,
     last: u64,
 }
 
 impl Lines {
-    fn add(&mut self, line: u64, record: &str) {
+    /// Adds a record.
+    pub(super) fn add(&mut self, line: u64, record: &str) {
         use std::fmt::Write as _;
         // Writing to a text does not fail.
         let _written = writeln!(self.text, "{{\"line\":{line},\"record\":{record}}}").is_ok();
@@ -327,7 +328,13 @@ impl Lines {
         self.records += 1;
     }
 
-    async fn put(&self, deps: &Deps, folder: &Folder, number: usize) -> Result<InboxPart, Error> {
+    /// Puts them as a part.
+    pub(super) async fn put(
+        &self,
+        deps: &Deps,
+        folder: &Folder,
+        number: usize,
+    ) -> Result<InboxPart, Error> {
         let part = Some(u32::try_from(number).unwrap_or(u32::MAX));
         let key = PartKey { folder: folder.clone(), part }.render()?;
         let packed = zstd::encode_all(self.text.as_bytes(), 3);

@@ -20,6 +20,7 @@ use testkit::{
 use super::*;
 use crate::event::BatchResponse;
 
+mod again;
 mod answers;
 mod flow;
 mod models;
@@ -184,6 +185,18 @@ impl Ground {
             let accepted = Accepted::from_json(&body).unwrap();
             let line = |line| ItemRef { file: accepted.file.clone(), line };
             items.extend((2..2 + accepted.records).map(line));
+        }
+        for meta in self.lake.list_all("inbox/again/").await.unwrap() {
+            let body = self.lake.get(&meta.key).await.unwrap().body;
+            let accepted = Accepted::from_json(&body).unwrap();
+            for part in &accepted.parts {
+                let body = self.lake.get(&part.key).await.unwrap().body;
+                let text = String::from_utf8(zstd::decode_all(body.as_ref()).unwrap()).unwrap();
+                let line =
+                    |text: &str| serde_json::from_str::<Value>(text).unwrap()["line"].as_u64();
+                let item = |line| ItemRef { file: accepted.file.clone(), line };
+                items.extend(text.lines().filter_map(line).map(item));
+            }
         }
         let found = invariant::ends_once(items, &self.outcomes().await);
         assert!(found.is_empty(), "{found:#?}");

@@ -27,7 +27,7 @@ pub(super) async fn send(
 ) -> Result<(), Error> {
     let group = match work {
         Work::Push { push } => push.tenant.to_string(),
-        Work::Take { .. } | Work::Sweep { .. } => "-".to_owned(),
+        Work::Take { .. } | Work::Again { .. } | Work::Sweep { .. } => "-".to_owned(),
     };
     let body = serde_json::to_string(work)?;
     let message = Message { body, group, attributes: BTreeMap::new(), not_before };

@@ -20,6 +20,7 @@ pub(super) struct Fold {
     others: Vec<FileLine>,
     codes: BTreeMap<(PushId, String, String, Verdict), u64>,
     pushes: BTreeMap<(TenantId, PushId), Calls>,
+    limits: BTreeMap<(TenantId, PushId), u32>,
     batches: u64,
     left_out: u64,
 }
@@ -44,8 +45,22 @@ struct Within {
 }
 
 impl Fold {
+    /// Calls that a push may make in a minute, where that is known.
+    pub(super) fn limit(&mut self, push: (TenantId, PushId), calls: Option<u32>) {
+        self.limits.extend(calls.map(|calls| (push, calls)));
+    }
+
     /// A file whose records count, and where it goes.
     pub(super) fn accepted(&mut self, file: &Accepted, pushes: &BTreeSet<PushId>) {
+        self.file(file, pushes, false);
+    }
+
+    /// Records that failed at a push and are tried once more there.
+    pub(super) fn again(&mut self, file: &Accepted, push: PushId) {
+        self.file(file, &BTreeSet::from([push]), true);
+    }
+
+    fn file(&mut self, file: &Accepted, pushes: &BTreeSet<PushId>, again: bool) {
         let refused = file.refused.as_ref().map_or(0, |refused| refused.rows);
         let rows = file.records + refused;
         let none = pushes.is_empty().then_some(None);
@@ -58,6 +73,7 @@ impl Fold {
                 origin: file.origin.clone(),
                 push: push.clone(),
                 name: file.name.clone(),
+                again,
                 file: Some(file.file.to_string()),
                 kind: Some(file.kind.clone()),
                 verdict: FileVerdict::Accepted,
@@ -89,6 +105,7 @@ impl Fold {
             origin: Origin::Feed(fact.feed),
             push: None,
             name,
+            again: false,
             file: fact.file.map(|file| file.to_string()),
             kind: fact.kind,
             verdict: fact.verdict,
@@ -130,7 +147,7 @@ impl Fold {
 
     /// The report.
     pub(super) fn finish(self, question: &Question) -> Report {
-        let whole = self.left_out == 0;
+        let (whole, limits) = (self.left_out == 0, self.limits);
         let ended = |mut line: FileLine| {
             line.outcome = Some(line.counts.end());
             line.adds_up = line.counts.add_up() && whole;
@@ -151,7 +168,7 @@ impl Fold {
             records,
         };
         let calls = |(key, calls): ((TenantId, PushId), Calls)| {
-            let limit = question.limits.get(&key).copied();
+            let limit = limits.get(&key).copied();
             calls.finish(key, limit)
         };
         Report {

@@ -240,7 +240,7 @@ fn file(file: &FileLine) -> String {
          <td>{}</td></tr>{why}",
         if bad { "bad" } else { "" },
         if why.is_empty() { "" } else { " told" },
-        escaped(&file.name),
+        escaped(&file.title()),
         file.tenant,
         escaped(file.kind.as_deref().unwrap_or("")),
         file.push.as_ref().map(ToString::to_string).unwrap_or_default(),

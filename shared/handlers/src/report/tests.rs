@@ -8,6 +8,8 @@ use testkit::MemoryStore;
 
 use super::*;
 
+mod publishing;
+
 const NOW: &str = "2026-01-02T04:00:00Z";
 
 struct Ground {
@@ -30,6 +32,8 @@ impl Ground {
         let configuration = Arc::new(Configuration::new(Arc::clone(&lake), "config/"));
         let ground = Self { deps: Deps { configuration, lake } };
         ground.put("config/tenants/heron.yaml", config.as_bytes()).await;
+        let crm = include_bytes!("../../../../config/destinations/crm.yaml");
+        ground.put("config/destinations/crm.yaml", crm).await;
         ground
     }
 
@@ -92,8 +96,7 @@ impl Ground {
 
     async fn report(&self) -> Report {
         let day: Day = "2026-01-02".parse().unwrap();
-        let limits = BTreeMap::from([((tenant(), "crm".parse().unwrap()), 1000)]);
-        let question = Question { tenant: None, from: day, to: day, now: at(NOW), limits };
+        let question = Question { tenant: None, from: day, to: day, now: at(NOW) };
         report(&self.deps, &question).await.unwrap()
     }
 }
@@ -143,6 +146,28 @@ async fn every_row_of_every_file_is_one_thing_in_the_report() {
 }
 
 #[tokio::test]
+async fn records_that_are_tried_once_more_are_a_line_of_their_own() {
+    let ground = Ground::new().await;
+    let first = ground.accepted("users.csv", 2, 0).await;
+    ground.batch(&first, 0, &[(2, Verdict::Ok, "200"), (3, Verdict::Failed, "3217")]).await;
+    let key = AgainKey {
+        tenant: tenant(),
+        day: first.accepted.day(),
+        push: "crm".parse().unwrap(),
+        failed: first.file.clone(),
+    };
+    let second = Accepted { file: key.file(), records: 1, refused: None, ..first };
+    ground.put(key.render().unwrap().as_str(), &second.to_json().unwrap()).await;
+    ground.batch(&second, 1, &[(3, Verdict::Ok, "200")]).await;
+    let report = ground.report().await;
+    let told: Vec<_> =
+        report.files.iter().map(|line| (line.title(), line.outcome_word())).collect();
+    let (title, again) = ("users.csv".to_owned(), "users.csv (again)".to_owned());
+    assert_eq!(told, [(title, "PARTIAL"), (again, "SUCCESS")]);
+    assert!(report.files.iter().all(|line| line.adds_up));
+}
+
+#[tokio::test]
 async fn the_page_stands_alone_and_shows_names_as_text() {
     let page = ground().await.report().await.to_html();
     assert!(page.contains("&lt;b&gt;users.csv") && !page.contains("<b>users"));
@@ -164,6 +189,6 @@ async fn the_text_says_how_rows_add_up() {
 async fn days_in_the_wrong_order_are_refused() {
     let ground = Ground::new().await;
     let (from, to) = ("2026-01-02".parse().unwrap(), "2026-01-01".parse().unwrap());
-    let question = Question { tenant: None, from, to, now: at(NOW), limits: BTreeMap::new() };
+    let question = Question { tenant: None, from, to, now: at(NOW) };
     assert!(matches!(report(&ground.deps, &question).await, Err(Error::Days)));
 }

@@ -59,7 +59,7 @@ fn row(file: &FileLine) -> Vec<String> {
     };
     let push = file.push.as_ref().map(ToString::to_string);
     let mut row = vec![
-        file.name.clone(),
+        file.title(),
         file.kind.clone().unwrap_or_default(),
         push.unwrap_or_default(),
         file.outcome_word().to_owned(),

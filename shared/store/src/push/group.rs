@@ -151,6 +151,35 @@ impl Store {
         Ok(live.chain(closed.into_iter().map(|(closed, _)| closed.id)).collect())
     }
 
+    /// A group that is finished, with its order, by its id; `accepted` is when one of its files
+    /// was, as keys have it.
+    pub async fn closed_group(
+        &self,
+        key: &PushKey,
+        accepted: &str,
+        id: &str,
+    ) -> Result<Option<(String, Closed)>, StoreError> {
+        // A file may be in a group with earlier ones, which names it.
+        let until = format!("closed#{accepted}~");
+        let mut after: Option<String> = None;
+        loop {
+            let paging = Paging { after: after.as_deref(), limit: 1000 };
+            let range = SortRange::Between("closed#".to_owned(), until.clone());
+            let page = self.rows(key.partition(), range, Direction::Backward, paging).await?;
+            for item in &page.items {
+                let closed: Closed = decode(item)?;
+                if closed.id == id {
+                    let order = item.key.sort.trim_start_matches("closed#").to_owned();
+                    return Ok(Some((order, closed)));
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Whether a batch of a group is open.
     pub async fn has_open(&self, key: &PushKey, group: &Group) -> Result<bool, StoreError> {
         let range = SortRange::Prefix(format!("open#{}.", group.order));

@@ -239,13 +239,8 @@ async fn report_of(world: &World, since: Timestamp) -> Result<Report, Failure> {
         lake: Arc::clone(&world.lake),
     };
     let now = world.clock.now();
-    let question = Question {
-        tenant: Some(id(TENANT)?),
-        from: Day::from(since),
-        to: Day::from(now),
-        now,
-        limits: BTreeMap::from([((id(TENANT)?, id("crm")?), 1000)]),
-    };
+    let question =
+        Question { tenant: Some(id(TENANT)?), from: Day::from(since), to: Day::from(now), now };
     let made = report::report(&deps, &question).await;
     made.map_err(|error| Failure::of("the report cannot be made", error))
 }

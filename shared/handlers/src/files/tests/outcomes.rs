@@ -215,3 +215,40 @@ async fn a_large_file_is_fetched_in_parts_and_goes_on_where_it_was_left() {
     assert_eq!(accepted[0].sha256, lake::Sha256Hex::of(body.as_bytes()));
     assert!(accepted[0].parts.iter().all(|part| part.records <= 5_000 && part.bytes <= 4 << 20));
 }
+
+#[tokio::test]
+async fn a_refused_file_is_taken_in_once_its_feed_is_mended() {
+    let mut world = World::new(&format!("{FEED}limits: {{max_records: 1}}\n"));
+    world.put("heron_USER_001.csv", USERS).await;
+    assert_eq!(world.look().await.rejected, 1);
+    world
+        .check_outcome("heron_USER_001.csv", FileVerdict::Rejected, Some("TOO_MANY_RECORDS"))
+        .await;
+    assert_eq!(world.again().await.unwrap().rejected, 1, "nothing was mended");
+    world.feed = World::new(FEED).feed;
+    assert_eq!(world.again().await.unwrap().accepted, 1);
+    world.check_outcome("heron_USER_001.csv", FileVerdict::Accepted, None).await;
+    let accepted = world.accepted().await;
+    assert_eq!((accepted.len(), accepted[0].records), (1, 2));
+    let archived = world.lake.get(accepted[0].archive.as_ref().unwrap()).await.unwrap();
+    assert_eq!(archived.body, USERS);
+    assert!(matches!(world.again().await, Err(Error::Again { .. })), "it counts");
+    world.put("heron_USER_002.csv", USERS).await;
+    assert_eq!(world.look().await.duplicates, 1);
+}
+
+#[tokio::test]
+async fn a_file_that_was_never_fetched_or_was_announced_has_to_be_sent_once_more() {
+    let world = World::new(&format!("{FEED}limits: {{max_bytes: 9}}\n"));
+    world.put("heron_USER_001.csv", USERS).await;
+    world.look().await;
+    let reason = world.again().await.unwrap_err().to_string();
+    assert!(reason.ends_with("refused before it was fetched: have it sent once more"), "{reason}");
+    let feed = FEED.replace("{stable_for: 0s}", "{markers: [.ctl]}");
+    let world = World::new(&feed);
+    world.put("heron_USER_001.csv", USERS).await;
+    world.put("heron_USER_001.csv.ctl", "records=7").await;
+    assert_eq!(world.look().await.rejected, 1);
+    let reason = world.again().await.unwrap_err().to_string();
+    assert!(reason.contains("marker: have both sent once more"), "{reason}");
+}
