@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use host::LogStyle;
 
 use crate::commands::Command;
 
@@ -19,6 +20,16 @@ pub(crate) struct Args {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// For whom logs are: who watches a demonstration is told of faults alone.
+    pub(crate) fn log_style(&self) -> LogStyle {
+        match self.command {
+            Command::Demo(_) => LogStyle::Onlooker,
+            _ => LogStyle::Person,
+        }
+    }
 }
 
 /// Where things lie on this machine.

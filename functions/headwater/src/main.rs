@@ -16,10 +16,9 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser;
-use host::{LogStyle, Vars, init_logs};
+use host::{Vars, init_logs};
 
 use crate::args::Args;
-use crate::commands::Command;
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -33,11 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, console: Console) -> Result<(), Failure> {
-    let style = match args.command {
-        Command::Demo(_) => LogStyle::Onlooker,
-        _ => LogStyle::Person,
-    };
-    init_logs(style, &Vars::process())?;
+    init_logs(args.log_style(), &Vars::process())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(commands::run(args, console))
 }
