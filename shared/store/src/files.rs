@@ -187,23 +187,41 @@ impl Look {
         Ok(())
     }
 
-    /// Notes what is seen at a path.
-    pub async fn see(&self, row: &SightRow) -> Result<(), StoreError> {
-        let write = put(self.key.sight(&row.path), row)?;
+    /// Notes what is seen at a path of which that was known before. A write that comes late does
+    /// not undo what others have noted since.
+    pub async fn see(
+        &self,
+        before: Option<&Versioned<SightRow>>,
+        row: &SightRow,
+    ) -> Result<(), StoreError> {
+        let write = self.seen(before, row)?;
         self.store.write(&[write], &self.store.write_id()).await?;
         Ok(())
     }
 
-    /// Takes an arrival up: it and the path's row, in one write.
+    fn seen(
+        &self,
+        before: Option<&Versioned<SightRow>>,
+        row: &SightRow,
+    ) -> Result<Write, StoreError> {
+        let key = self.key.sight(&row.path);
+        let body = encode(&key, row)?;
+        let expect = before.map_or(Expect::Absent, |known| Expect::Version(known.version.clone()));
+        Ok(Write::Put { key, expect, body, expires: None })
+    }
+
+    /// Takes an arrival up: it and the path's row, in one write. One that comes late does not
+    /// bring back an arrival that has ended.
     pub async fn take_up(
         &self,
+        before: Option<&Versioned<SightRow>>,
         sight: &SightRow,
         arrival: ArrivalRow,
     ) -> Result<Versioned<ArrivalRow>, StoreError> {
         let key = self.key.open(&arrival.arrival);
         let body = encode(&key, &arrival)?;
         let open = Write::Put { key, expect: Expect::Absent, body, expires: None };
-        let writes = [open, put(self.key.sight(&sight.path), sight)?];
+        let writes = [open, self.seen(before, sight)?];
         let version = self.store.write(&writes, &self.store.write_id()).await?;
         Ok(Versioned { row: arrival, version })
     }

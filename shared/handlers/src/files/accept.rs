@@ -53,7 +53,8 @@ impl Scan<'_> {
         self.put_away(&arrival, &Decision::Accepted, true).await?;
         self.looked.accepted += 1;
         self.looked.records += file.records;
-        self.look.head.last_file = Some(self.now);
+        let last = self.look.head.last_file.max(Some(file.accepted.instant()));
+        self.look.head.last_file = last;
         self.deps.metrics.count(Metric::FilesAccepted, 1);
         tracing::info!(
             tenant = %file.tenant, feed = %self.look.key.feed, file.id = %file.file,

@@ -58,7 +58,7 @@ impl Scan<'_> {
             modified: fact.seen.modified,
             since: self.now,
             marker: None,
-            accepted_before: known.as_ref().is_some_and(|row| row.accepted_before),
+            accepted_before: known.as_ref().is_some_and(|known| known.row.accepted_before),
             stage: Stage::Stored { sha256: self.digest(original).await? },
             failures: 0,
         };
@@ -74,8 +74,9 @@ impl Scan<'_> {
             accepted_before: false,
             told: false,
         };
-        let sight = SightRow { arrival: Some(arrival), ..known.unwrap_or(unseen) };
-        self.look.take_up(&sight, row).await?;
+        let before = known.as_ref().map_or(unseen, |known| known.row.clone());
+        let sight = SightRow { arrival: Some(arrival), ..before };
+        self.look.take_up(known.as_ref(), &sight, row).await?;
         Ok(())
     }
 

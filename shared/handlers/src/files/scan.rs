@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use files::{Code, Found, Look as Seen, Refusal, Sight, is_late, is_marker_overdue};
-use lake::delivery::{FileDigest, FileFact};
+use lake::delivery::{Accepted, FileDigest, FileFact};
 use model::{Classify, Metric, Retry, Timestamp};
 use ports::{Deadline, Entry};
 use store::files::{ArrivalRow, FeedKey, Held, Look, SightRow, Stage, Versioned};
@@ -113,14 +113,15 @@ impl Scan<'_> {
     async fn see_file(&mut self, found: &Found) -> Result<(), Error> {
         let Found { entry, marker } = found;
         let before = self.sight(&entry.path).await?;
+        let known = before.as_ref().map(|known| &known.row);
         let same = |row: &&SightRow| row.size == entry.size && row.modified == entry.modified;
-        if before.as_ref().filter(same).is_some_and(|row| row.settled) {
+        if known.filter(same).is_some_and(|row| row.settled) {
             return Ok(());
         }
         self.looked.seen += 1;
-        let (mut row, sight) = self.seen(before.as_ref(), entry);
+        let (mut row, sight) = self.seen(known, entry);
         if found.is_whole(&self.open.feed, &sight, self.now) {
-            return self.take_up(row, marker.clone()).await;
+            return self.take_up(before.as_ref(), row, marker.clone()).await;
         }
         self.looked.waiting += 1;
         if found.is_overdue(&self.open.feed, &sight, self.now) && !row.told {
@@ -135,12 +136,12 @@ impl Scan<'_> {
         if self.open.feed.complete.markers.is_empty() {
             self.looked.next = self.looked.next.min(whole).or(whole);
         }
-        Ok(self.look.see(&row).await?)
+        Ok(self.look.see(before.as_ref(), &row).await?)
     }
 
     async fn see_lone(&mut self, marker: &Entry) -> Result<(), Error> {
         let before = self.sight(&marker.path).await?;
-        let (mut row, sight) = self.seen(before.as_ref(), marker);
+        let (mut row, sight) = self.seen(before.as_ref().map(|known| &known.row), marker);
         if is_marker_overdue(&self.open.feed, &sight, self.now) && !row.told {
             row.told = true;
             self.deps.metrics.count(Metric::MarkersAlone, 1);
@@ -149,12 +150,11 @@ impl Scan<'_> {
                 "a marker waits for its file: ask the partner to send it"
             );
         }
-        Ok(self.look.see(&row).await?)
+        Ok(self.look.see(before.as_ref(), &row).await?)
     }
 
-    pub(super) async fn sight(&self, path: &str) -> Result<Option<SightRow>, Error> {
-        let found = self.deps.store.sight(&self.look.key, path).await?;
-        Ok(found.map(|found| found.row))
+    pub(super) async fn sight(&self, path: &str) -> Result<Option<Versioned<SightRow>>, Error> {
+        Ok(self.deps.store.sight(&self.look.key, path).await?)
     }
 
     fn seen(&self, before: Option<&SightRow>, entry: &Entry) -> (SightRow, Sight) {
@@ -180,7 +180,12 @@ impl Scan<'_> {
     }
 
     /// Takes a file up that has arrived whole.
-    async fn take_up(&mut self, mut row: SightRow, marker: Option<String>) -> Result<(), Error> {
+    async fn take_up(
+        &mut self,
+        before: Option<&Versioned<SightRow>>,
+        mut row: SightRow,
+        marker: Option<String>,
+    ) -> Result<(), Error> {
         let FeedKey { tenant, feed } = &self.look.key;
         let (size, modified) = (row.size.to_string(), row.modified.to_string());
         let since = self.now.to_string();
@@ -199,7 +204,7 @@ impl Scan<'_> {
             stage: fetching,
             failures: 0,
         };
-        let mut taken = self.look.take_up(&row, arrival).await?;
+        let mut taken = self.look.take_up(before, &row, arrival).await?;
         if let Some(refusal) = self.wrong_size(row.size) {
             self.decide_refused(&mut taken, None, &refusal).await?;
         }
@@ -292,13 +297,26 @@ impl Scan<'_> {
             self.looked.next = self.now.checked_add(AGAIN).ok();
             return Ok(());
         }
-        accepted.sort_by(|(_, a), (_, b)| (a.rank, &a.name).cmp(&(b.rank, &b.name)));
-        let at = self.now;
+        // What was decided by a look that ended early counts by its instant, before all others.
+        let begun = |(arrival, file): &(Versioned<ArrivalRow>, Box<Accepted>)| {
+            let decided = matches!(arrival.row.stage, Stage::Decided { .. });
+            (!decided, file.accepted, file.rank, file.name.clone())
+        };
+        accepted.sort_by_cached_key(begun);
         for (arrival, file) in accepted {
             self.look.keep().await?;
+            let at = self.next_instant();
             self.accept(arrival, *file, at).await?;
         }
         Ok(())
+    }
+
+    /// The instant by which the next file counts: later than that of every file before it, in
+    /// whole milliseconds, so that files of one look have an order as well.
+    fn next_instant(&self) -> Timestamp {
+        let last = self.look.head.last_file.map_or(i64::MIN, Timestamp::as_millisecond);
+        let next = self.now.as_millisecond().max(last.saturating_add(1));
+        Timestamp::from_millisecond(next).unwrap_or(self.now)
     }
 
     /// Tells once that the next file is late.

@@ -69,7 +69,7 @@ pub struct Accepted {
     pub kind: String,
     /// Place of its kind among the feed's.
     pub rank: u8,
-    /// When it was accepted; files of one scan have the same instant.
+    /// When it was accepted: each file of a feed at an instant of its own, in order.
     pub accepted: Moment,
     /// Its name at the place where it arrived; what a model's changes were made from.
     pub name: String,

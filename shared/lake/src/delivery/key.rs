@@ -128,7 +128,7 @@ pub struct FileKey {
     pub origin: Origin,
     /// Tenant.
     pub tenant: TenantId,
-    /// When it was accepted; files of one scan have the same instant.
+    /// When it was accepted: each file of a feed at an instant of its own, in order.
     pub accepted: Moment,
     /// Place of its kind among the feed's: kinds that others wait for come first.
     pub rank: u8,

@@ -16,7 +16,7 @@ pub struct FeedHead {
     /// When somebody looked last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_look: Option<Timestamp>,
-    /// When the last file was accepted.
+    /// The instant that the last accepted file counts by: later ones count by later instants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_file: Option<Timestamp>,
     /// For which file the next one was told to be late.
@@ -105,7 +105,7 @@ pub enum Stage {
         sha256: Option<String>,
         /// What was decided.
         decision: Decision,
-        /// When; accepted files of one look have the same instant.
+        /// When; each accepted file of a feed counts by an instant of its own.
         at: Timestamp,
     },
 }

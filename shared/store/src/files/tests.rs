@@ -67,11 +67,8 @@ async fn of_two_claims_on_a_content_one_wins() {
     assert!(claims.iter().any(|claim| matches!(claim, Claim::Taken { .. })));
 }
 
-#[tokio::test]
-async fn a_content_that_was_refused_may_come_again() {
-    let (store, _) = store();
-    let look = held(&store).await;
-    let sight = SightRow {
+fn sight() -> SightRow {
+    SightRow {
         path: "a".to_owned(),
         size: 3,
         modified: Timestamp::UNIX_EPOCH,
@@ -81,8 +78,31 @@ async fn a_content_that_was_refused_may_come_again() {
         settled: false,
         accepted_before: false,
         told: false,
-    };
-    let mut first = look.take_up(&sight, arrival("a")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_seen_before_undoes_nothing_that_came_of_it_since() {
+    let (store, _) = store();
+    let look = held(&store).await;
+    look.see(None, &sight()).await.unwrap();
+    let known = store.sight(&key(), "a").await.unwrap();
+    let taken = look.take_up(known.as_ref(), &sight(), arrival("a")).await.unwrap();
+    let settled = SightRow { settled: true, ..sight() };
+    look.end(&taken, Some(&settled)).await.unwrap();
+    // Whoever stood still meanwhile, or whose writes come late.
+    look.see(None, &sight()).await.unwrap_err();
+    look.see(known.as_ref(), &sight()).await.unwrap_err();
+    look.take_up(known.as_ref(), &sight(), arrival("a")).await.unwrap_err();
+    assert_eq!(store.sight(&key(), "a").await.unwrap().unwrap().row, settled);
+    assert_eq!(store.arrivals(&key()).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_content_that_was_refused_may_come_again() {
+    let (store, _) = store();
+    let look = held(&store).await;
+    let mut first = look.take_up(None, &sight(), arrival("a")).await.unwrap();
     assert_eq!(look.claim("abc", &first.row).await.unwrap(), Claim::Ours);
     let decision = Decision::Rejected { code: "DECRYPT".to_owned(), message: "no key".to_owned() };
     look.decide(&mut first, Some("abc".to_owned()), decision, store.now()).await.unwrap();

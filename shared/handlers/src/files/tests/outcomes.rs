@@ -10,7 +10,7 @@ async fn users_and_transactions_of_one_look_count_in_this_order() {
     let accepted = world.accepted().await;
     let kinds: Vec<&str> = accepted.iter().map(|file| file.kind.as_str()).collect();
     assert_eq!(kinds, ["user", "transaction"]);
-    assert_eq!(accepted[0].accepted, accepted[1].accepted);
+    assert!(accepted[0].accepted < accepted[1].accepted);
     let expected = serde_json::json!({"external_id": "u2", "email": "b@x.example"});
     assert_eq!(world.records(&accepted[0]).await[1], (3, expected));
     let archived = world.lake.get(accepted[0].archive.as_ref().unwrap()).await.unwrap();
@@ -18,6 +18,25 @@ async fn users_and_transactions_of_one_look_count_in_this_order() {
     let left = world.place.paths();
     assert_eq!(left, ["processed/heron_TRX_001.csv", "processed/heron_USER_001.csv"]);
     assert_eq!(world.look().await.seen, 0);
+}
+
+#[tokio::test]
+async fn files_of_one_look_count_in_the_order_of_their_names() {
+    let world = World::new(FEED);
+    let names = ["heron_USER_003.csv", "heron_USER_001.csv", "heron_USER_002.csv"];
+    for name in names {
+        world.put(name, format!("{USERS}{name},c@x.example\n")).await;
+    }
+    world.look().await;
+    world.put("heron_USER_000.csv", format!("{USERS}u0,c@x.example\n")).await;
+    world.look().await;
+    let mut accepted = world.accepted().await;
+    accepted.sort_by_key(|file| file.accepted);
+    let names: Vec<&str> = accepted.iter().map(|file| &file.name[11..14]).collect();
+    assert_eq!(names, ["001", "002", "003", "000"]);
+    let mut instants: Vec<_> = accepted.iter().map(|file| file.accepted).collect();
+    instants.dedup();
+    assert_eq!(instants.len(), 4);
 }
 
 #[tokio::test]
