@@ -87,6 +87,7 @@ struct State {
     answers: BTreeMap<String, (u64, Response)>,
     window: VecDeque<Timestamp>,
     arrivals: Vec<Arrival>,
+    forgotten: BTreeMap<String, usize>,
     over: usize,
 }
 
@@ -118,6 +119,11 @@ impl Crm {
     /// The batch calls that arrived.
     pub fn arrivals(&self) -> Vec<Arrival> {
         locked(&self.state).arrivals.clone()
+    }
+
+    /// How often it took an item over and left its result out of the answer, by the items' names.
+    pub fn forgotten(&self) -> BTreeMap<String, usize> {
+        locked(&self.state).forgotten.clone()
     }
 
     /// Calls that arrived beyond the limit.
@@ -193,7 +199,11 @@ impl Crm {
             return response;
         }
         if self.odds(rules.mishaps.missing) {
-            response = without_last(response);
+            let (rest, left_out) = without_last(response);
+            response = rest;
+            if let Some(reference) = left_out {
+                *state.forgotten.entry(reference).or_default() += 1;
+            }
         }
         state.answers.insert(key, (digest, response.clone()));
         if self.odds(rules.mishaps.committed_then_500) {
@@ -210,12 +220,16 @@ fn too_many(until: Timestamp, now: Timestamp) -> Response {
     response
 }
 
-fn without_last(response: Response) -> Response {
-    let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) else { return response };
-    if let Some(results) = body.get_mut("results").and_then(Value::as_array_mut) {
-        results.pop();
-    }
-    answer(200, &body)
+/// The answer without its last result, and the item that this was about if it was taken over.
+fn without_last(response: Response) -> (Response, Option<String>) {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) else {
+        return (response, None);
+    };
+    let results = body.get_mut("results").and_then(Value::as_array_mut);
+    let last = results.and_then(Vec::pop).unwrap_or_default();
+    let taken = last.get("status").and_then(Value::as_u64) == Some(200);
+    let reference = last.get("ref").and_then(Value::as_str).filter(|_| taken);
+    (answer(200, &body), reference.map(str::to_owned))
 }
 
 fn answer(status: u16, body: &Value) -> Response {
