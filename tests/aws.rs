@@ -11,6 +11,8 @@ mod edges;
 mod functions;
 #[path = "identity/cases.rs"]
 mod identity;
+#[path = "partners/aws.rs"]
+mod partners;
 #[path = "producers.rs"]
 mod producers;
 

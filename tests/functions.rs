@@ -107,8 +107,8 @@ async fn answer(
 /// A stack of its own, with a provider to pull from.
 pub(super) struct Ground {
     pub(super) variables: Vec<(String, String)>,
-    stack: Resources,
-    provider: Running,
+    pub(super) stack: Resources,
+    pub(super) provider: Running,
     since: String,
     _folder: tempfile::TempDir,
 }

@@ -32,8 +32,9 @@ async fn files_of_one_look_count_in_the_order_of_their_names() {
     world.look().await;
     let mut accepted = world.accepted().await;
     accepted.sort_by_key(|file| file.accepted);
-    let names: Vec<&str> = accepted.iter().map(|file| &file.name[11..14]).collect();
-    assert_eq!(names, ["001", "002", "003", "000"]);
+    let names: Vec<&str> = accepted.iter().map(|file| file.name.as_str()).collect();
+    let expected = [1, 2, 3, 0].map(|number| format!("heron_USER_00{number}.csv"));
+    assert_eq!(names, expected);
     let mut instants: Vec<_> = accepted.iter().map(|file| file.accepted).collect();
     instants.dedup();
     assert_eq!(instants.len(), 4);
