@@ -7,7 +7,7 @@ use store::invariant::Violation;
 use testkit::crm::{Applied, Books};
 
 use crate::cast::Cast;
-use crate::verdict::{Item, Told};
+use crate::verdict::{Item, Told, name};
 
 type Items<'a> = BTreeMap<String, Item<'a>>;
 type Ends = BTreeMap<String, Verdict>;
@@ -42,9 +42,13 @@ pub fn check(cast: &Cast, told: &Told, items: &Items<'_>) -> Vec<Violation> {
         let Some(verdict) = ends.get(reference) else { continue };
         let wrong = wrong(item, *verdict, there.contains(reference.as_str()), &books)
             .or_else(|| needless(item, *verdict, told, items));
-        found.extend(
-            wrong.map(|why| Violation::new("lost", format!("{reference} is {verdict:?}: {why}"))),
-        );
+        let said = || {
+            let all = told.outcomes.iter().flat_map(|outcome| &outcome.items);
+            let of = all.filter(|one| name(&one.item.file, one.item.line) == *reference);
+            of.map(|one| (one.verdict, one.code.clone(), one.message.clone())).collect::<Vec<_>>()
+        };
+        let told = |why| format!("{reference} is {verdict:?}: {why}; it was {:?}", said());
+        found.extend(wrong.map(|why| Violation::new("lost", told(why))));
     }
     found.extend(order(&books, items, &ends));
     let mismatch = cast.crm.arrivals().iter().filter(|call| call.status == 409).count();
@@ -89,6 +93,7 @@ fn needless(
     };
     let mut taken = others.filter(taken);
     match (verdict, item.file.kind.as_str()) {
+        (Verdict::Failed, _) if is_given_up(item, told) => None,
         (Verdict::Failed, "user") if !item.row.is_bad() => Some("nothing was wrong with it"),
         (Verdict::Superseded, "user") => {
             let none = !taken.any(|(_, other)| self::place(other) > place);
@@ -103,6 +108,17 @@ fn needless(
         }
         _ => None,
     }
+}
+
+/// Whether the CRM left the item out of so many answers in a row that it was given up.
+fn is_given_up(item: &Item<'_>, told: &Told) -> bool {
+    let all = told.outcomes.iter().flat_map(|outcome| &outcome.items);
+    let mut of =
+        all.filter(|one| one.item.file == item.file.file && one.item.line == item.row.line);
+    of.any(|one| {
+        let after = one.message.as_deref().is_some_and(|why| why.starts_with("given up after"));
+        one.verdict == Verdict::Failed && one.code.as_deref() == Some("NO_RESULT") && after
+    })
 }
 
 type Place<'a> = (Moment, u8, &'a FileDigest, u64);

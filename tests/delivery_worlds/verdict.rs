@@ -189,7 +189,8 @@ fn decided(cast: &Cast, told: &Told) -> Vec<Violation> {
         }
     }
     if accepted.len() != cast.script.good().count() || accepted.values().any(|times| *times != 1) {
-        wrong(format!("accepted are {accepted:?}"));
+        let told = told.facts.iter().map(|fact| (&fact.seen.path, fact.verdict, &fact.message));
+        wrong(format!("accepted are {accepted:?}: {:?}", told.collect::<Vec<_>>()));
     }
     let left = cast.place.paths().into_iter().filter(|path| !path.contains('/')).count();
     let expected = if cast.shape.after == "leave" { cast.script.deliveries.len() } else { 0 };

@@ -162,6 +162,12 @@ pub enum Error {
     /// An object cannot be written in its stored form.
     #[error(transparent)]
     Encode(#[from] CommitError),
+    /// The same content came before, and it is open whether that counts.
+    #[error("`{path}` has the same content, and it is not decided yet whether it counts")]
+    Undecided {
+        /// Where it came first.
+        path: String,
+    },
     /// A part cannot be packed, or no thread is to be had.
     #[error("a file cannot be read for now: {0}")]
     Machine(#[from] std::io::Error),
@@ -184,7 +190,9 @@ impl Classify for Error {
             | Self::Encode(_)
             | Self::Feed { .. }
             | Self::Again { .. } => Retry::Never,
-            Self::Machine(_) => Retry::Backoff,
+            Self::Machine(_) | Self::Undecided { .. } => Retry::Backoff,
+            // Another look may have moved it since: the next one sees.
+            Self::Lake(ObjectError::NotFound { .. }) => Retry::Backoff,
             Self::Configuration(error) => error.retry(),
             Self::Drop { source, .. } => source.retry(),
             Self::Lake(error) => error.retry(),

@@ -257,7 +257,12 @@ impl Look {
             let found: Option<(ContentRow, Version)> = self.store.row(&key).await?;
             let expect = match found {
                 Some((row, _)) if row.arrival == arrival.arrival => return Ok(Claim::Ours),
-                Some((row, _)) if !row.rejected => return Ok(Claim::Taken { by: row.path }),
+                Some((row, version)) if !row.rejected => {
+                    match self.taken(&key, row, &version).await? {
+                        Some(claim) => return Ok(claim),
+                        None => continue,
+                    }
+                }
                 Some((_, version)) => Expect::Version(version),
                 None => Expect::Absent,
             };
@@ -269,6 +274,22 @@ impl Look {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// What a claim of another arrival means; none when it has changed meanwhile.
+    async fn taken(
+        &self,
+        key: &Key,
+        ContentRow { arrival, path: by, .. }: ContentRow,
+        version: &Version,
+    ) -> Result<Option<Claim>, StoreError> {
+        let open = self.store.row::<ArrivalRow>(&self.key.open(&arrival)).await?;
+        if open.is_some_and(|(open, _)| !matches!(open.stage, Stage::Decided { .. })) {
+            return Ok(Some(Claim::Undecided { by }));
+        }
+        // Who refuses a content gives its claim up in the same write.
+        let now = self.store.row::<ContentRow>(key).await?;
+        Ok(now.is_some_and(|(_, now)| now == *version).then_some(Claim::Taken { by }))
     }
 
     /// Decides what becomes of an arrival, and with it of its claim, in one write.

@@ -3,6 +3,7 @@
 
 mod compare;
 mod files;
+mod server;
 mod shaped;
 
 use std::io;

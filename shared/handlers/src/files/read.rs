@@ -45,10 +45,14 @@ impl Scan<'_> {
             }
             Stage::Decided { .. } | Stage::Fetching { .. } => return Ok(Read::Decided),
         };
-        if let Claim::Taken { by } = self.look.claim(&sha256, &arrival.row).await? {
-            let decision = Decision::Duplicate { of: by };
-            self.look.decide(arrival, Some(sha256), decision, self.now).await?;
-            return Ok(Read::Decided);
+        match self.look.claim(&sha256, &arrival.row).await? {
+            Claim::Ours => {}
+            Claim::Taken { by } => {
+                let decision = Decision::Duplicate { of: by };
+                self.look.decide(arrival, Some(sha256), decision, self.now).await?;
+                return Ok(Read::Decided);
+            }
+            Claim::Undecided { by } => return Err(Error::Undecided { path: by }),
         }
         let refusal = match self.checked(&arrival.row, &sha256).await? {
             Err(refusal) => refusal,

@@ -114,6 +114,10 @@ impl Scan<'_> {
         let Found { entry, marker } = found;
         let before = self.sight(&entry.path).await?;
         let known = before.as_ref().map(|known| &known.row);
+        if known.is_some_and(|row| row.arrival.is_some()) {
+            // Another look has taken it up since this one read what is under way.
+            return Ok(());
+        }
         let same = |row: &&SightRow| row.size == entry.size && row.modified == entry.modified;
         if known.filter(same).is_some_and(|row| row.settled) {
             return Ok(());

@@ -67,6 +67,25 @@ async fn of_two_claims_on_a_content_one_wins() {
     assert!(claims.iter().any(|claim| matches!(claim, Claim::Taken { .. })));
 }
 
+#[tokio::test]
+async fn a_content_that_came_before_counts_or_not_when_that_one_is_decided() {
+    for refused in [true, false] {
+        let (store, _) = store();
+        let look = held(&store).await;
+        let mut first = look.take_up(None, &sight(), arrival("a")).await.unwrap();
+        assert_eq!(look.claim("abc", &first.row).await.unwrap(), Claim::Ours);
+        let later = look.claim("abc", &arrival("b")).await.unwrap();
+        assert!(matches!(later, Claim::Undecided { .. }), "{later:?}");
+        let (code, message) = ("CHECKSUM".to_owned(), "it differs".to_owned());
+        let rejected = Decision::Rejected { code, message };
+        let decision = if refused { rejected } else { Decision::Accepted };
+        let now = Timestamp::UNIX_EPOCH;
+        look.decide(&mut first, Some("abc".to_owned()), decision, now).await.unwrap();
+        let later = look.claim("abc", &arrival("b")).await.unwrap();
+        assert_eq!(later == Claim::Ours, refused, "{later:?}");
+    }
+}
+
 fn sight() -> SightRow {
     SightRow {
         path: "a".to_owned(),

@@ -2,7 +2,6 @@
 //! hold, and what it holds in the end is held against what they delivered.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +13,11 @@ use lake::delivery::{Day, FileDigest, FileVerdict, Origin};
 use model::{FeedId, TenantId, Timestamp};
 use ports::Method;
 use sandbox::partner::{Delivery, Fate, Landing, PartnerFile, SECRET_KEY, delivery};
-use sandbox::{Access, LoginKey, Running, SftpServer, Sshd, crm_accounts};
+use sandbox::{LoginKey, Running, crm_accounts};
 use serde_json::{Value, json};
 use store::files::FeedKey;
 
+use super::server::Server;
 use super::{ADDRESS, SEED, compare};
 use crate::args::Places;
 use crate::console::Console;
@@ -31,61 +31,13 @@ use crate::world::{self, World};
 const ROWS: usize = 400;
 
 /// The tenant whose partners deliver.
-const TENANT: &str = "heron";
+pub(super) const TENANT: &str = "heron";
 
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Waves in which files come: those of the second repeat or correct some of the first.
 const WAVES: u8 = 2;
-
-/// An SFTP server over a folder: the machine's own OpenSSH where it has one.
-enum Server {
-    Machine(Sshd),
-    Sandbox(SftpServer),
-}
-
-impl Server {
-    fn start(work: &Path, root: &Path, key: &LoginKey) -> Result<Self, Failure> {
-        let unable =
-            |error: std::io::Error| Failure::of("the SFTP server cannot be started", error);
-        let keys = vec![key.public.clone()];
-        // A machine whose sshd does not start for us has the sandbox's.
-        if let Ok(Some(machine)) = Sshd::start(work, root, &keys) {
-            return Ok(Self::Machine(machine));
-        }
-        let access = Access { user: TENANT.to_owned(), keys, ..Access::default() };
-        SftpServer::start(root, &access, "127.0.0.1:0").map(Self::Sandbox).map_err(unable)
-    }
-
-    fn address(&self) -> SocketAddr {
-        match self {
-            Self::Machine(server) => server.address(),
-            Self::Sandbox(server) => server.address(),
-        }
-    }
-
-    fn user(&self) -> &str {
-        match self {
-            Self::Machine(server) => server.user(),
-            Self::Sandbox(_) => TENANT,
-        }
-    }
-
-    fn fingerprint(&self) -> String {
-        match self {
-            Self::Machine(server) => server.fingerprint(),
-            Self::Sandbox(server) => server.fingerprint(),
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Machine(_) => "OpenSSH",
-            Self::Sandbox(_) => "the sandbox's SFTP server",
-        }
-    }
-}
 
 /// What became of a delivery.
 pub(super) struct Delivered {
