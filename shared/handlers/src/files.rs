@@ -190,9 +190,10 @@ impl Classify for Error {
             | Self::Encode(_)
             | Self::Feed { .. }
             | Self::Again { .. } => Retry::Never,
-            Self::Machine(_) | Self::Undecided { .. } => Retry::Backoff,
-            // Another look may have moved it since: the next one sees.
-            Self::Lake(ObjectError::NotFound { .. }) => Retry::Backoff,
+            // What is not found may have been moved by another look since: the next one sees.
+            Self::Machine(_)
+            | Self::Undecided { .. }
+            | Self::Lake(ObjectError::NotFound { .. }) => Retry::Backoff,
             Self::Configuration(error) => error.retry(),
             Self::Drop { source, .. } => source.retry(),
             Self::Lake(error) => error.retry(),
