@@ -162,12 +162,6 @@ pub enum Error {
     /// An object cannot be written in its stored form.
     #[error(transparent)]
     Encode(#[from] CommitError),
-    /// The same content came before, and it is open whether that counts.
-    #[error("`{path}` has the same content, and it is not decided yet whether it counts")]
-    Undecided {
-        /// Where it came first.
-        path: String,
-    },
     /// A part cannot be packed, or no thread is to be had.
     #[error("a file cannot be read for now: {0}")]
     Machine(#[from] std::io::Error),
@@ -191,9 +185,7 @@ impl Classify for Error {
             | Self::Feed { .. }
             | Self::Again { .. } => Retry::Never,
             // What is not found may have been moved by another look since: the next one sees.
-            Self::Machine(_)
-            | Self::Undecided { .. }
-            | Self::Lake(ObjectError::NotFound { .. }) => Retry::Backoff,
+            Self::Machine(_) | Self::Lake(ObjectError::NotFound { .. }) => Retry::Backoff,
             Self::Configuration(error) => error.retry(),
             Self::Drop { source, .. } => source.retry(),
             Self::Lake(error) => error.retry(),

@@ -285,7 +285,7 @@ impl Look {
     ) -> Result<Option<Claim>, StoreError> {
         let open = self.store.row::<ArrivalRow>(&self.key.open(&arrival)).await?;
         if open.is_some_and(|(open, _)| !matches!(open.stage, Stage::Decided { .. })) {
-            return Ok(Some(Claim::Undecided { by }));
+            return Ok(Some(Claim::Undecided));
         }
         // Who refuses a content gives its claim up in the same write.
         let now = self.store.row::<ContentRow>(key).await?;

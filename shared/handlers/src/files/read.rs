@@ -27,6 +27,8 @@ pub(super) enum Read {
     Accepted(Box<Accepted>),
     /// It is decided that it does not.
     Decided,
+    /// The same content came before, and it is open whether that counts.
+    Waits,
     /// The time is up; it is read again.
     OutOfTime,
 }
@@ -52,7 +54,7 @@ impl Scan<'_> {
                 self.look.decide(arrival, Some(sha256), decision, self.now).await?;
                 return Ok(Read::Decided);
             }
-            Claim::Undecided { by } => return Err(Error::Undecided { path: by }),
+            Claim::Undecided => return Ok(Read::Waits),
         }
         let refusal = match self.checked(&arrival.row, &sha256).await? {
             Err(refusal) => refusal,

@@ -278,7 +278,7 @@ impl Scan<'_> {
 
     /// Reads all files that are in the archive, then lets them count in the order of their kinds.
     async fn decide_all(&mut self, arrivals: Vec<Versioned<ArrivalRow>>) -> Result<(), Error> {
-        let mut accepted = Vec::new();
+        let (mut accepted, mut waiting) = (Vec::new(), Vec::new());
         for mut arrival in arrivals {
             if !self.has_time() {
                 self.looked.more = true;
@@ -289,6 +289,7 @@ impl Scan<'_> {
             match self.read(&mut arrival).await {
                 Ok(Read::Accepted(file)) => accepted.push((arrival, file)),
                 Ok(Read::Decided) => self.end_refused(arrival).await?,
+                Ok(Read::Waits) => waiting.push(arrival),
                 Ok(Read::OutOfTime) => {
                     self.looked.more = true;
                     return Ok(());
@@ -311,6 +312,21 @@ impl Scan<'_> {
             self.look.keep().await?;
             let at = self.next_instant();
             self.accept(arrival, *file, at).await?;
+        }
+        self.decide_again(waiting).await
+    }
+
+    /// Files with the content of another one, now that it is decided whether that counts.
+    async fn decide_again(&mut self, waiting: Vec<Versioned<ArrivalRow>>) -> Result<(), Error> {
+        for mut arrival in waiting {
+            self.look.keep().await?;
+            match self.read(&mut arrival).await? {
+                Read::Decided => self.end_refused(arrival).await?,
+                // What is accepted out of turn would come behind what it has to precede.
+                Read::Accepted(_) | Read::Waits | Read::OutOfTime => {
+                    self.looked.next = self.now.checked_add(AGAIN).ok();
+                }
+            }
         }
         Ok(())
     }

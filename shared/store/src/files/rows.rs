@@ -148,10 +148,7 @@ pub enum Claim {
     /// It is this arrival's.
     Ours,
     /// It is another one's, of which nothing is decided: wait for that.
-    Undecided {
-        /// The path under which it came first.
-        by: String,
-    },
+    Undecided,
     /// It is another one's, which counts.
     Taken {
         /// The path under which it came first.
