@@ -118,6 +118,14 @@ impl Host for Embedded {
     fn crm(&self) -> String {
         self.crm.url()
     }
+
+    fn store(&self) -> Store {
+        self.pushes.store.clone()
+    }
+
+    fn secrets(&self) -> Arc<dyn Secrets> {
+        Arc::clone(&self.pushes.outside.secrets)
+    }
 }
 
 #[tokio::test]
@@ -133,4 +141,14 @@ async fn a_sweep_finds_what_no_event_told_of() {
 #[tokio::test]
 async fn what_nobody_understands_holds_up_nothing() {
     cases::what_nobody_understands_holds_up_nothing(&mut Embedded::new().await).await;
+}
+
+#[tokio::test]
+async fn a_person_is_erased_and_everybody_else_stays() {
+    cases::a_person_is_erased_and_everybody_else_stays(&mut Embedded::new().await).await;
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_not_erased() {
+    cases::what_is_on_its_way_is_not_erased(&mut Embedded::new().await).await;
 }

@@ -6,8 +6,10 @@ mod cases;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ports::{ObjectStore, Queue};
+use host::{SystemClock, SystemIds};
+use ports::{ObjectStore, Queue, Secrets};
 use serde_json::Value;
+use store::{Store, Timing};
 
 use super::cloud;
 use super::functions::{Function, Ground};
@@ -57,6 +59,15 @@ impl Host for Stack {
     fn crm(&self) -> String {
         self.ground.provider.url()
     }
+
+    fn store(&self) -> Store {
+        let (clock, table) = (Arc::new(SystemClock), Arc::clone(&self.ground.stack.table));
+        Store::new(table, clock, Arc::new(SystemIds), Timing::default())
+    }
+
+    fn secrets(&self) -> Arc<dyn Secrets> {
+        Arc::clone(&self.ground.stack.secrets)
+    }
 }
 
 #[tokio::test]
@@ -72,4 +83,14 @@ async fn a_sweep_finds_what_no_event_told_of() {
 #[tokio::test]
 async fn what_nobody_understands_holds_up_nothing() {
     cases::what_nobody_understands_holds_up_nothing(&mut Stack::new().await).await;
+}
+
+#[tokio::test]
+async fn a_person_is_erased_and_everybody_else_stays() {
+    cases::a_person_is_erased_and_everybody_else_stays(&mut Stack::new().await).await;
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_not_erased() {
+    cases::what_is_on_its_way_is_not_erased(&mut Stack::new().await).await;
 }

@@ -32,7 +32,9 @@ use store::{Store, StoreError};
 use crate::batch::{self, Asked, Handle, Settled, settle};
 use crate::configuration;
 
+pub(crate) use feeds::rules;
 pub use feeds::{ConfiguredFeeds, FeedListed, Feeds, OpenFeed};
+pub(crate) use fetch::hex;
 
 /// Nothing new is begun when less than this is left of the time.
 const RESERVE: Duration = Duration::from_secs(20);

@@ -5,6 +5,7 @@ pub mod compact;
 pub mod configuration;
 pub mod configured;
 pub mod deploy;
+pub mod erase;
 pub mod event;
 pub mod export;
 pub mod extract;

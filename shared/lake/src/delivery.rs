@@ -26,6 +26,7 @@ macro_rules! stored {
 
 mod accepted;
 mod again;
+mod erasure;
 mod file_outcome;
 mod key;
 mod name;
@@ -36,8 +37,11 @@ pub use accepted::{
     Accepted, FileFact, InboxLine, InboxPart, Refused, RefusedLine, Seen, Verdict as FileVerdict,
 };
 pub use again::AgainKey;
+pub use erasure::{Deed, Erased, Erasure, ErasureKey, Left, Subject};
 pub use file_outcome::{FileCounts, FileEnd, FileOutcome};
-pub use key::{ArchiveKey, BatchKey, DoneKey, FactKey, FailedKey, FileKey, Folder, PartKey, Stage};
+pub use key::{
+    ArchiveKey, BatchKey, DoneKey, FactKey, FailedKey, FileKey, Folder, Kept, PartKey, Stage,
+};
 pub use name::{BatchDigest, Day, FileDigest, GroupDigest, Moment, Origin};
 pub use outcome::{BatchOutcome, Intent, ItemOutcome, ItemRef, NextBatch, Verdict};
 pub use report::{Page, ReportKey};

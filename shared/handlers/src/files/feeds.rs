@@ -96,7 +96,7 @@ impl Feeds for ConfiguredFeeds {
             return Ok(None);
         };
         let feed = self.configuration.feed(&used.feed).await?;
-        let config = self.resolved(&file, used).await?;
+        let config = resolved(&self.configuration, self.secrets.as_ref(), (&file, used)).await?;
         let place: Arc<dyn FileDrop> = match &used.from {
             DropPlace::S3 { prefix } => Arc::new(ObjectDrop::new(Arc::clone(&self.lake), prefix)),
             DropPlace::Sftp(place) => {
@@ -109,16 +109,24 @@ impl Feeds for ConfiguredFeeds {
     }
 }
 
-impl ConfiguredFeeds {
-    async fn resolved(
-        &self,
-        file: &TenantFile,
-        used: &FeedUse,
-    ) -> Result<Map<String, Value>, Error> {
-        let grants = self.configuration.grants(file).await?;
-        let secrets = self.secrets.as_ref();
-        Ok(resolve_config(&used.config, &file.tenant, &grants, secrets).await?)
-    }
+/// How the files of a feed look, and the keys that they are read with.
+pub(crate) async fn rules(
+    configuration: &Configuration,
+    secrets: &dyn Secrets,
+    (file, used): (&TenantFile, &FeedUse),
+) -> Result<(Arc<Feed>, Keys), configuration::Error> {
+    let feed = configuration.feed(&used.feed).await?;
+    let config = resolved(configuration, secrets, (file, used)).await?;
+    Ok((feed, keys(&config)))
+}
+
+async fn resolved(
+    configuration: &Configuration,
+    secrets: &dyn Secrets,
+    (file, used): (&TenantFile, &FeedUse),
+) -> Result<Map<String, Value>, configuration::Error> {
+    let grants = configuration.grants(file).await?;
+    resolve_config(&used.config, &file.tenant, &grants, secrets).await
 }
 
 fn text(config: &Map<String, Value>, name: &str) -> Option<String> {

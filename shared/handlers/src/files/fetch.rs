@@ -227,7 +227,7 @@ fn restored(text: &str) -> Option<Sha256> {
 }
 
 /// Bytes in digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {

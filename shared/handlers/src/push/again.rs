@@ -15,7 +15,7 @@ use store::push::{Closed, Done, Fingerprints, Group, GroupFile, Place, PlanStep,
 use super::finish::NO_OPERATION;
 use super::intake::{Lines, PART, PART_BYTES};
 use super::opened::{open, origin};
-use super::parts::Parts;
+use super::parts::{Parts, Record};
 use super::round::Pass;
 use super::verdict::verdict;
 use super::{Deps, Error, Outcome, wake};
@@ -256,7 +256,7 @@ impl Retry<'_> {
         let mut found = Vec::new();
         for part in file.parts.iter().filter(|part| holds(part, lines)) {
             let records = self.pass.parts.part(self.pass.deps.lake.as_ref(), &part.key).await?;
-            for record in records.iter().filter(|record| lines.contains(&record.line)) {
+            for record in records.iter().filter(|record| is_wanted(lines, record)) {
                 let entity = self.entity(file, operation, (record.line, &record.text));
                 found.extend(entity.map(|entity| (record.line, entity)));
             }
@@ -289,7 +289,7 @@ impl Retry<'_> {
         let (mut parts, mut open) = (Vec::new(), Lines::default());
         for part in original.parts.iter().filter(|part| holds(part, lines)) {
             let records = self.pass.parts.part(deps.lake.as_ref(), &part.key).await?;
-            for record in records.iter().filter(|record| lines.contains(&record.line)) {
+            for record in records.iter().filter(|record| is_wanted(lines, record)) {
                 let entity = self.entity(original, operation, (record.line, &record.text));
                 let last = entity.and_then(|entity| newer.get(&entity));
                 if last.is_some_and(|last| *last > (own, record.line)) {
@@ -316,6 +316,11 @@ impl Retry<'_> {
         };
         Folder { file, ..original.place().folder() }
     }
+}
+
+/// Whether a record is one of these lines; what was erased since is none.
+fn is_wanted(lines: &BTreeSet<u64>, record: &Record) -> bool {
+    lines.contains(&record.line) && !record.is_erased()
 }
 
 fn holds(part: &InboxPart, lines: &BTreeSet<u64>) -> bool {

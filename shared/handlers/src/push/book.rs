@@ -18,8 +18,10 @@ pub(super) struct Loaded {
     pub(super) item: ItemRef,
     pub(super) reference: String,
     pub(super) seen: Seen,
-    /// The item, or that its record is no JSON.
+    /// The item; none when its record is no JSON, or was erased.
     pub(super) record: Option<Item>,
+    /// Whether it was erased.
+    pub(super) is_erased: bool,
 }
 
 impl Loaded {
@@ -71,8 +73,10 @@ pub(super) async fn items(
                 bytes: text.len() as u64,
                 entity: None,
             };
-            let record = Item::read(&reference, &accepted.name, record.line, text).ok();
-            items.push(Loaded { item, reference, seen, record });
+            let is_erased = record.is_erased();
+            let read = |text| Item::read(&reference, &accepted.name, record.line, text).ok();
+            let record = Some(text).filter(|_| !is_erased).and_then(read);
+            items.push(Loaded { item, reference, seen, record, is_erased });
         }
     }
     Ok(items)

@@ -25,6 +25,13 @@ pub(super) struct Record {
     pub(super) text: Box<str>,
 }
 
+impl Record {
+    /// Whether it was erased since: its place is kept, nothing else.
+    pub(super) fn is_erased(&self) -> bool {
+        &*self.text == "null"
+    }
+}
+
 type Part = Arc<Vec<Record>>;
 
 /// The parts that were read last.

@@ -286,10 +286,10 @@ impl Reading<'_> {
 
     fn seen(&self, accepted: &Arc<Accepted>, at: Place, record: &super::parts::Record) -> Seen {
         let reference = format!("{}#{}", accepted.file, record.line);
-        // What is no JSON has no entity, and is told when it is to be sent.
-        let item = Item::read(&reference, &accepted.name, record.line, record.text.as_bytes());
-        let entity =
-            item.ok().and_then(|item| self.operation.entity(&self.pass.opened.session, &item));
+        // What is no JSON, or was erased, has no entity, and is told when it is to be sent.
+        let read = |text| Item::read(&reference, &accepted.name, record.line, text).ok();
+        let item = Some(record.text.as_bytes()).filter(|_| !record.is_erased()).and_then(read);
+        let entity = item.and_then(|item| self.operation.entity(&self.pass.opened.session, &item));
         Seen {
             file: at.file,
             part: at.part,

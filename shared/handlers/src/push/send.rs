@@ -86,7 +86,7 @@ impl Sending<'_> {
         let superseded = self.superseded().await?;
         let is_superseded = |loaded: &&Loaded| superseded.contains(&loaded.reference);
         let bad = |loaded: &&Loaded| loaded.record.is_none();
-        let unrenderable: Vec<_> = self.items.iter().filter(bad).map(no_json).collect();
+        let unrenderable: Vec<_> = self.items.iter().filter(bad).map(no_record).collect();
         let mut judged =
             Judged { superseded: superseded.clone(), unrenderable, ..Judged::default() };
         if let Some(intent) = held.batch.intent.clone() {
@@ -251,8 +251,8 @@ impl Sending<'_> {
         let judgement = opened.destination.judge_job(operation, session, &sent, (&job, answer));
         let children = self.children(&attempt, &submitted.references, &judgement);
         let mut judged = Judged::default();
-        let no_record = |loaded: &&Loaded| loaded.record.is_none();
-        judged.unrenderable = self.items.iter().filter(no_record).map(no_json).collect();
+        let has_none = |loaded: &&Loaded| loaded.record.is_none();
+        judged.unrenderable = self.items.iter().filter(has_none).map(no_record).collect();
         judged.unrenderable.extend(self.left_out(&submitted, &judged));
         self.act(held, (judged, judgement, children), &answered).await
     }
@@ -386,10 +386,16 @@ impl Sending<'_> {
     }
 }
 
-fn no_json(loaded: &Loaded) -> destination::Unrenderable {
+/// Why an item without a record is not sent.
+fn no_record(loaded: &Loaded) -> destination::Unrenderable {
+    let (code, message) = if loaded.is_erased {
+        ("ERASED", "the record was erased before it was sent")
+    } else {
+        ("BAD_DATA", "the record is no JSON")
+    };
     destination::Unrenderable {
         reference: loaded.reference.clone(),
-        code: "BAD_DATA".to_owned(),
-        message: "the record is no JSON".to_owned(),
+        code: code.to_owned(),
+        message: message.to_owned(),
     }
 }

@@ -22,9 +22,14 @@ pub struct AgainKey {
 const AGAIN: &str = "inbox/again/";
 
 impl AgainKey {
+    /// The folder of all of a tenant's second tries.
+    pub fn all(tenant: &TenantId) -> String {
+        format!("{AGAIN}tenant={tenant}/")
+    }
+
     /// The folder of a tenant's day.
     pub fn prefix(tenant: &TenantId, day: Day) -> String {
-        format!("{AGAIN}tenant={tenant}/date={day}/")
+        format!("{}date={day}/", Self::all(tenant))
     }
 
     /// What the file is called that stands there: the same however often it is made.

@@ -45,6 +45,32 @@ impl Folder {
     }
 }
 
+/// What is kept of delivered files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kept {
+    /// Files as they came.
+    Archive,
+    /// What of them needs to be looked at.
+    Failed,
+    /// Their records.
+    Parts,
+    /// What lets them count.
+    Files,
+}
+
+impl Kept {
+    /// The folder of all that is kept of a tenant's files from one origin.
+    pub fn prefix(self, origin: &Origin, tenant: &TenantId) -> String {
+        let root = match self {
+            Self::Archive => "archive/",
+            Self::Failed => "failed/",
+            Self::Parts => PARTS,
+            Self::Files => FILES,
+        };
+        format!("{root}{origin}/tenant={tenant}/")
+    }
+}
+
 macro_rules! kept_file {
     ($(#[$doc:meta])* $name:ident, $root:literal, $what:literal) => {
         $(#[$doc])*
@@ -198,9 +224,14 @@ pub struct FactKey {
 const FACTS: &str = "outcomes/files/";
 
 impl FactKey {
+    /// The folder of all of a tenant's decisions.
+    pub fn all(tenant: &TenantId) -> String {
+        format!("{FACTS}tenant={tenant}/")
+    }
+
     /// The folder of a tenant's decisions of a day.
     pub fn prefix(tenant: &TenantId, day: Day) -> String {
-        format!("{FACTS}tenant={tenant}/date={day}/")
+        format!("{}date={day}/", Self::all(tenant))
     }
 
     /// The key as stores take it.
@@ -363,6 +394,21 @@ mod tests {
             read_back(&accepted, FileKey::render, FileKey::parse),
             "inbox/files/model=customer/tenant=heron/date=2026-01-02/20260102T030405678Z.01.customer.x.ffa697c57c82b83e8c94bf095b49510e.json"
         );
+    }
+
+    #[test]
+    fn what_is_kept_of_an_origin_stands_in_its_folders() {
+        let Folder { origin, tenant, .. } = folder();
+        let of = |kept: Kept| kept.prefix(&origin, &tenant);
+        let name = "a.csv".to_owned();
+        let archived = ArchiveKey { folder: folder(), name: name.clone() }.render().unwrap();
+        let failed = FailedKey { folder: folder(), name }.render().unwrap();
+        let part = PartKey { folder: folder(), part: None }.render().unwrap();
+        let day = FileKey::prefix(&origin, &tenant, folder().day);
+        assert!(archived.as_str().starts_with(&of(Kept::Archive)));
+        assert!(failed.as_str().starts_with(&of(Kept::Failed)));
+        assert!(part.as_str().starts_with(&of(Kept::Parts)));
+        assert!(day.starts_with(&of(Kept::Files)));
     }
 
     #[test]

@@ -1,0 +1,1 @@
+//! What an erasure leaves and what it does not, file by file.
