@@ -9,9 +9,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use host::SystemClock;
@@ -137,6 +138,7 @@ fn files_are_taken_in_pushed_looked_up_and_tried_once_more() {
     ground.sends_records_and_says_what_became_of_each();
     ground.sends_once_more_what_failed_and_nothing_else();
     ground.shows_all_of_it();
+    ground.erases_a_person();
 }
 
 impl Ground {
@@ -202,6 +204,52 @@ impl Ground {
         let files = report[0]["files"].as_array().unwrap();
         assert!(files.len() == 5 && files.iter().all(|line| line["adds_up"] == true));
     }
+}
+
+impl Ground {
+    fn erases_a_person(&self) {
+        let person = ["erase", "heron", "external_id=U2", "email=u2@example.com"];
+        let counted = self.lines(&["report"])[0]["files"].clone();
+        let told = self.told(&[&person[..], &["--dry-run"]].concat());
+        assert!(told.contains("to be rewritten") && told.contains("nothing was changed"), "{told}");
+        let erased = self.lines(&person);
+        // Once in the file, once in each of its second tries.
+        assert_eq!(erased[0]["erasure"]["records"], 3, "{erased:?}");
+        assert_eq!(erased[0]["erasure"]["left"], Value::Array(Vec::new()));
+        let proof = self.folder.join(".headwater/lake").join(erased[0]["proof"].as_str().unwrap());
+        assert!(!fs::read_to_string(proof).unwrap().contains("u2@"));
+        assert_eq!(self.lines(&["report"])[0]["files"], counted);
+        assert!(!self.told(&["files", "show", ONE]).contains("kept at archive/"));
+        assert!(self.told(&["files", "show", TWO]).contains("kept at archive/"));
+        assert_eq!(self.lines(&person)[0]["erasure"]["changed"], Value::Array(Vec::new()));
+        let empty = self.run(&["erase", "heron", "email="]);
+        assert_eq!(empty.status.code(), Some(2), "{empty:?}");
+    }
+}
+
+#[test]
+fn places_are_watched_until_somebody_stops_it() {
+    let ground = Ground::new("deliveries_watched");
+    ground.drop(ONE, USERS);
+    let mut watching = Command::new(env!("CARGO_BIN_EXE_headwater"))
+        .current_dir(&ground.folder)
+        .env_clear()
+        .args(["files", "watch", "heron/loyalty", "--every", "1s", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut looks = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let mut accepted = || {
+        let look: Value = serde_json::from_str(&looks.next().unwrap().unwrap()).unwrap();
+        look["look"]["accepted"].as_u64().unwrap()
+    };
+    assert_eq!(accepted(), 1);
+    ground.drop(TWO, MORE);
+    // A look may have begun before the file was there.
+    assert!(accepted() + accepted() == 1);
+    let pid = watching.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(watching.wait().unwrap().code(), Some(0));
 }
 
 #[test]

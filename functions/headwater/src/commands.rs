@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod destination;
 mod drift;
+mod erase;
 mod export;
 mod failed;
 mod files;
@@ -78,6 +79,8 @@ pub(crate) enum Ask {
     /// Shows what did not arrive, and tries it once more.
     #[command(subcommand)]
     Failed(failed::Failed),
+    /// Erases a person from what partners delivered and what was made of it.
+    Erase(erase::Erase),
     /// Asks the views in SQL, on this machine or through Athena.
     Query(query::Query),
     /// Shows what models refused, why, and takes it in once more.
@@ -98,8 +101,17 @@ pub(crate) enum Ask {
     Lake(lake::Lake),
 }
 
+/// Threads for files and SQLite. Each keeps some memory of its own for good, and SQLite takes one
+/// writer at a time, so more of them serve nobody.
+const BLOCKING: usize = 4;
+
 /// Runs a command to its end.
-pub(crate) async fn run(args: Args, console: Console) -> Result<(), Failure> {
+pub(crate) fn run(args: Args, console: Console) -> Result<(), Failure> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.max_blocking_threads(BLOCKING).enable_all().build()?.block_on(command(args, console))
+}
+
+async fn command(args: Args, console: Console) -> Result<(), Failure> {
     let places = &args.places;
     match args.command {
         Command::Demo(demo) => demo::run(&demo, places, console).await,
@@ -123,6 +135,7 @@ async fn answer(ask: Ask, places: &Places, console: Console) -> Result<(), Failu
         Ask::Report(wanted) => report::run(wanted, places, console).await,
         Ask::Outcomes(wanted) => outcomes::run(&wanted, places, console).await,
         Ask::Failed(failed) => failed::run(failed, places, console).await,
+        Ask::Erase(erase) => erase::run(&erase, places, console).await,
         Ask::Query(query) => query::run(&query, places, console).await,
         Ask::Quarantine(command) => quarantine::run(command, places, console).await,
         Ask::Why(wanted) => why::run(&wanted, places, console).await,

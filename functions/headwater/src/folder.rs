@@ -54,6 +54,14 @@ pub(crate) fn named<T>(
     })
 }
 
+/// What a command came to, with faults that name files as they are found from here.
+pub(crate) fn placed<T>(places: &Places, result: Result<T, Failure>) -> Result<T, Failure> {
+    result.map_err(|failure| match failure {
+        Failure::Faults(faults) => Failure::Faults(from_here(places, faults)),
+        other => other,
+    })
+}
+
 /// Faults with the folder before their files.
 fn from_here(places: &Places, faults: Vec<Fault>) -> Vec<Fault> {
     let name = |fault: Fault| {

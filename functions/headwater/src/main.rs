@@ -33,7 +33,5 @@ fn main() -> ExitCode {
 
 fn run(args: Args, console: Console) -> Result<(), Failure> {
     init_logs(args.log_style(), &Vars::process())?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().max_blocking_threads(8).enable_all().build()?;
-    runtime.block_on(commands::run(args, console))
+    commands::run(args, console)
 }

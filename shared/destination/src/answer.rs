@@ -11,6 +11,7 @@ use crate::destination::Session;
 use crate::operation::Operation;
 use crate::path::{Path, text_of};
 use crate::rule::{Level, Seen, Then};
+use crate::said::said;
 
 /// The lists of an answer that say what became of items.
 #[derive(Debug)]
@@ -134,7 +135,7 @@ impl Operation {
             then,
             alarm,
             code: code.or_else(|| status.map(|status| status.to_string())),
-            message: message.map(|message| cut(&message, 500)),
+            message: message.map(|message| said(&message)),
             entity_id: list.entity_id.as_ref().and_then(|path| path.text(entry)),
             warnings: list.warnings.as_ref().map(|path| warnings(path, entry)).unwrap_or_default(),
         }
@@ -189,7 +190,7 @@ fn warnings(path: &Path, entry: &Value) -> Vec<String> {
     for value in path.all(entry) {
         let items = value.as_slice().unwrap_or(std::slice::from_ref(value));
         let text = |item: &Value| text_of(item).unwrap_or_else(|| item.json_text(Style::Compact));
-        found.extend(items.iter().take(20).map(|item| cut(&text(item), 200)));
+        found.extend(items.iter().take(20).map(|item| cut(&said(&text(item)), 200)));
     }
     found
 }

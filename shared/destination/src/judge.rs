@@ -14,6 +14,7 @@ use crate::job::Job;
 use crate::operation::{Idempotency, Operation};
 use crate::path::Path;
 use crate::rule::{Level, Rule, Seen, Then};
+use crate::said::said;
 use crate::verdict::{Attempt, Judgement, Next};
 pub(crate) use settle::Fact;
 
@@ -182,7 +183,7 @@ impl Operation {
                 let body = Value::from_json(&response.body).unwrap_or_default();
                 let text = |paths: &[Path]| paths.iter().find_map(|path| path.text(&body));
                 let code = text(&self.code).map(|code| cut(&code, 100));
-                let message = text(&self.message).map(|message| cut(&message, 500));
+                let message = text(&self.message).map(|message| said(&message));
                 let status = Some(response.status);
                 Taken { status, response: Some(response), body, code, message }
             }

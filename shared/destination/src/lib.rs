@@ -57,6 +57,7 @@ mod operation;
 mod path;
 mod render;
 mod rule;
+mod said;
 mod shape;
 mod verdict;
 

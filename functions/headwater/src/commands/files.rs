@@ -5,7 +5,8 @@ mod show;
 
 use std::time::Duration;
 
-use handlers::files::{Looked, Outcome};
+use handlers::configuration::Configuration;
+use handlers::files::{Looked, Outcome, Work};
 use model::config::parse_duration;
 use model::{FeedId, TenantId};
 use serde_json::json;
@@ -15,6 +16,8 @@ use crate::args::Places;
 use crate::commands::sync::unknown;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::folder;
+use crate::stack::Stack;
 use crate::workers;
 use crate::world::World;
 
@@ -40,6 +43,10 @@ pub(crate) struct Scan {
     /// Looks again until no file waits to be seen unchanged.
     #[arg(long)]
     wait: bool,
+
+    /// By this stack's own function.
+    #[arg(long, value_name = "NAME", conflicts_with = "wait")]
+    stack: Option<String>,
 }
 
 /// Which places, and how often.
@@ -56,9 +63,13 @@ pub(crate) struct Watch {
 /// Looks at places, or at what was decided.
 pub(crate) async fn run(command: Files, places: &Places, console: Console) -> Result<(), Failure> {
     match command {
+        Files::Scan(Scan { target, stack: Some(name), .. }) => {
+            on_stack(target.as_deref(), &name, console).await
+        }
         Files::Scan(scan) => {
             let world = World::open(places).await?;
-            let keys = feeds(&world, scan.target.as_deref()).await?;
+            let keys = feeds(&world.configuration, scan.target.as_deref()).await;
+            let keys = folder::placed(places, keys)?;
             look(&world, &keys, scan.wait, console).await
         }
         Files::Watch(watch) => self::watch(&watch, places, console).await,
@@ -67,9 +78,22 @@ pub(crate) async fn run(command: Files, places: &Places, console: Console) -> Re
     }
 }
 
+/// Has a stack look at places.
+async fn on_stack(target: Option<&str>, name: &str, console: Console) -> Result<(), Failure> {
+    let stack = Stack::open(name).await?;
+    let keys = feeds(&stack.configuration, target).await?;
+    let work = |key: &FeedKey| (key.tenant.clone(), Work::Look(key.clone()));
+    stack.ask_files(&keys.iter().map(work).collect::<Vec<_>>()).await?;
+    for FeedKey { tenant, feed } in &keys {
+        console.emit(&json!({"tenant": tenant, "feed": feed, "asked": true}))?;
+    }
+    console.say(format!("the stack looks at {} places", keys.len()))
+}
+
 async fn watch(watch: &Watch, places: &Places, console: Console) -> Result<(), Failure> {
     let world = World::open(places).await?;
-    let keys = feeds(&world, watch.target.as_deref()).await?;
+    let keys = feeds(&world.configuration, watch.target.as_deref()).await;
+    let keys = folder::placed(places, keys)?;
     console.note("stop with ctrl-c");
     loop {
         let looked = tokio::select! {
@@ -155,15 +179,18 @@ async fn settled(world: &World, key: &FeedKey, wait: bool) -> Result<Outcome, Fa
 }
 
 /// The feeds that a target names.
-async fn feeds(world: &World, target: Option<&str>) -> Result<Vec<FeedKey>, Failure> {
+async fn feeds(
+    configuration: &Configuration,
+    target: Option<&str>,
+) -> Result<Vec<FeedKey>, Failure> {
     let (tenant, feed) = parsed(target)?;
     let tenants = match &tenant {
         Some(tenant) => vec![tenant.clone()],
-        None => world.configuration.tenants().await?,
+        None => configuration.tenants().await?,
     };
     let (mut keys, mut known) = (Vec::new(), Vec::new());
     for tenant in tenants {
-        let file = world.tenant(&tenant).await?;
+        let file = configuration.tenant(&tenant).await?;
         known.extend(file.feeds.keys().map(ToString::to_string));
         let wanted = file.feeds.keys().filter(|id| feed.as_ref().is_none_or(|feed| feed == *id));
         keys.extend(wanted.map(|id| FeedKey { tenant: tenant.clone(), feed: id.clone() }));

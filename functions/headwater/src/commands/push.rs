@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handlers::configuration::Configuration;
 use handlers::push::{Outcome, Work};
 use model::config::parse_duration;
 use model::{PushId, TenantId, Timestamp};
@@ -12,7 +13,9 @@ use crate::args::Places;
 use crate::commands::sync::unknown;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::folder;
 use crate::progress::Progress;
+use crate::stack::Stack;
 use crate::workers;
 use crate::world::World;
 
@@ -28,12 +31,20 @@ pub(crate) struct Push {
     /// Longest time that it may take, such as 30m; what is left goes on in the next run.
     #[arg(long, default_value = "1h", value_parser = parse_duration)]
     limit: Duration,
+
+    /// At this stack, by its own function, which takes the time that it needs.
+    #[arg(long, value_name = "NAME", conflicts_with = "limit")]
+    stack: Option<String>,
 }
 
 /// Works off the queue of pushes, and each push to its end.
 pub(crate) async fn run(push: &Push, places: &Places, console: Console) -> Result<(), Failure> {
+    if let Some(name) = &push.stack {
+        return on_stack(push, name, console).await;
+    }
     let world = World::open(places).await?;
-    let keys = pushes(&world, push.target.as_deref()).await?;
+    let keys = pushes(&world.configuration, push.target.as_deref()).await;
+    let keys = folder::placed(places, keys)?;
     let progress = Progress::start(console, world.clock.now());
     let until = world.clock.now().checked_add(push.limit).unwrap_or(Timestamp::MAX);
     let mut all: Vec<(PushKey, Outcome)> =
@@ -60,6 +71,18 @@ pub(crate) async fn run(push: &Push, places: &Places, console: Console) -> Resul
     }
     let left = std::io::Error::other("the time was up; what is left goes on in the next run");
     Err(Failure::of("not everything was sent", left))
+}
+
+/// Wakes pushes of a stack.
+async fn on_stack(push: &Push, name: &str, console: Console) -> Result<(), Failure> {
+    let stack = Stack::open(name).await?;
+    let keys = pushes(&stack.configuration, push.target.as_deref()).await?;
+    let work = |key: &PushKey| (key.tenant.clone(), Work::Push { push: key.clone() });
+    stack.ask_push(&keys.iter().map(work).collect::<Vec<_>>()).await?;
+    for PushKey { tenant, push } in &keys {
+        console.emit(&json!({"tenant": tenant, "push": push, "asked": true}))?;
+    }
+    console.say(format!("the stack goes on with {} pushes", keys.len()))
 }
 
 /// Does what can be done now; tells whether something is left.
@@ -92,7 +115,10 @@ async fn tell(world: &World, all: &[(PushKey, Outcome)], console: Console) -> Re
 }
 
 /// The pushes that a target names.
-async fn pushes(world: &World, target: Option<&str>) -> Result<Vec<PushKey>, Failure> {
+async fn pushes(
+    configuration: &Configuration,
+    target: Option<&str>,
+) -> Result<Vec<PushKey>, Failure> {
     let wrong = |error: model::IdError| Failure::Input(error.to_string());
     let (tenant, push) = match target.map(|text| text.split_once('/').unwrap_or((text, ""))) {
         None => (None, None),
@@ -102,11 +128,11 @@ async fn pushes(world: &World, target: Option<&str>) -> Result<Vec<PushKey>, Fai
     let push: Option<PushId> = push.map(str::parse).transpose().map_err(wrong)?;
     let tenants = match tenant {
         Some(tenant) => vec![tenant.parse::<TenantId>().map_err(wrong)?],
-        None => world.configuration.tenants().await?,
+        None => configuration.tenants().await?,
     };
     let (mut keys, mut known) = (Vec::new(), Vec::new());
     for tenant in tenants {
-        let file = world.tenant(&tenant).await?;
+        let file = configuration.tenant(&tenant).await?;
         for id in file.pushes.keys() {
             known.push(id.to_string());
             if push.as_ref().is_none_or(|push| push == id) {

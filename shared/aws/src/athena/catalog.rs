@@ -26,6 +26,12 @@ pub struct Card {
     pub table: String,
     /// Where commits wait to be taken in; stacks of before do not tell.
     pub transforms: Option<QueueUrls>,
+    /// Where looks at places of partners' files wait.
+    pub files: Option<QueueUrls>,
+    /// What wakes pushes.
+    pub pushes: Option<QueueUrls>,
+    /// How the names of tenants' secrets begin.
+    pub secrets: Option<String>,
 }
 
 /// The database of a stack: the stack's name with `_` for `-`.
@@ -51,9 +57,18 @@ impl Card {
             bucket: required("bucket")?,
             database: name.clone(),
         };
-        let transforms = parameter("transforms").zip(parameter("transforms_dead_letters"));
-        let transforms = transforms.map(|(queue, dead_letters)| QueueUrls { queue, dead_letters });
-        Ok(Self { table: required("table")?, place, transforms })
+        let queue = |name: &str| {
+            let (queue, dead) = (parameter(name), parameter(&format!("{name}_dead_letters")));
+            queue.zip(dead).map(|(queue, dead_letters)| QueueUrls { queue, dead_letters })
+        };
+        Ok(Self {
+            table: required("table")?,
+            place,
+            transforms: queue("transforms"),
+            files: queue("files"),
+            pushes: queue("pushes"),
+            secrets: parameter("secrets"),
+        })
     }
 
     /// Statements on the stack.

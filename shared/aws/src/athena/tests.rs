@@ -260,7 +260,9 @@ async fn a_stack_is_known_by_its_database() {
     let card = Card::read(&replay.aws(), "headwater-test").await.unwrap();
     assert_eq!(card.place.database, "headwater_test");
     assert_eq!((card.place.bucket.as_str(), card.table.as_str()), ("lake", "state"));
-    assert_eq!(card.transforms.unwrap().queue, "https://sqs/transform");
+    let queues = [card.transforms, card.files, card.pushes].map(|urls| urls.unwrap().queue);
+    assert_eq!(queues, ["https://sqs/transform", "https://sqs/files", "https://sqs/push"]);
+    assert_eq!(card.secrets.as_deref(), Some("headwater-test"));
     replay.holds();
     let replay = replay!("no_card");
     let missing = Card::read(&replay.aws(), "gone").await.unwrap_err();

@@ -1,7 +1,10 @@
 //! `headwater failed retry`: what failed, once more; what succeeded stays as it is.
 
+use std::sync::Arc;
+
 use handlers::files::{self, Looked};
 use handlers::push;
+use handlers::report::Deps;
 use serde_json::json;
 
 use super::{Refused, Unpushed, Wanted, find, place};
@@ -10,10 +13,11 @@ use crate::commands::period::here;
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::folder;
+use crate::stack::Stack;
 use crate::workers;
 use crate::world::World;
 
-/// Which of it, on this machine.
+/// Which of it, and where.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Retry {
     #[command(flatten)]
@@ -22,10 +26,17 @@ pub(crate) struct Retry {
     /// Also records of which nobody knows whether the API took them: it may get them twice.
     #[arg(long)]
     unknown: bool,
+
+    /// At this stack, by its own functions.
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
 }
 
 /// Tries it once more, and tells what that came to.
 pub(super) async fn run(retry: &Retry, places: &Places, console: Console) -> Result<(), Failure> {
+    if let Some(name) = &retry.stack {
+        return on_stack(retry, name, console).await;
+    }
     let world = World::open(places).await?;
     folder::sound(places, &world.configuration).await?;
     let facts = retry.wanted.period.of(here(&world)).await?;
@@ -61,6 +72,36 @@ pub(super) async fn run(retry: &Retry, places: &Places, console: Console) -> Res
         console.note("`headwater push` sends them now; `headwater up` does so by itself");
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// Has a stack try it once more.
+async fn on_stack(retry: &Retry, name: &str, console: Console) -> Result<(), Failure> {
+    let stack = Stack::open(name).await?;
+    let (configuration, lake) = (Arc::clone(&stack.configuration), Arc::clone(&stack.lake));
+    let facts = retry.wanted.period.of(Deps { configuration, lake }).await?;
+    let found = find(&facts, &retry.wanted).await?;
+    let (mut looks, mut pushes, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for Refused { decision, fact } in &found.refused {
+        console.emit(&json!({"file": fact.seen.path, "tenant": fact.tenant, "feed": fact.feed,
+            "decision": decision, "asked": true}))?;
+        let at = format!("{}/{}", fact.tenant, fact.feed);
+        rows.push(vec![fact.seen.path.clone(), at, "asked to be taken in".to_owned()]);
+        looks.push((fact.tenant.clone(), files::Work::Again { again: decision.clone() }));
+    }
+    for Unpushed { ended, end, .. } in found.unpushed.iter().filter(|found| found.again.is_none()) {
+        console.emit(&json!({"file": end.name, "tenant": end.tenant, "push": end.push,
+            "ended": ended, "asked": true}))?;
+        let at = place(&end.tenant, &end.push);
+        rows.push(vec![end.name.clone(), at, "asked to be sent".to_owned()]);
+        let (again, unknown) = (ended.clone(), retry.unknown);
+        pushes.push((end.tenant.clone(), push::Work::Again { again, unknown }));
+    }
+    stack.ask_files(&looks).await?;
+    stack.ask_push(&pushes).await?;
+    if rows.is_empty() {
+        return console.say("nothing failed that was not tried once more");
+    }
+    console.table(&["file", "at", "what was done"], &rows)
 }
 
 /// Takes a refused file in once more.
