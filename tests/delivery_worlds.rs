@@ -26,17 +26,15 @@ mod planted;
 #[path = "delivery_worlds/verdict.rs"]
 mod verdict;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ports::Ids as _;
 use store::invariant::Violation;
 use testkit::crm::{Crm, Mishaps, Rules};
-use testkit::sim::{Chaos, World};
+use testkit::sim::{Chaos, World, number, sweep, worlds};
 
 use cast::{CALLS, Cast, Shape, deliver, people};
-use crash::Blow;
 use partner::{Script, below};
 use planted::Bug;
 use verdict::{is_done, verdict};
@@ -98,30 +96,9 @@ fn rest(world: &World, cast: &Cast) -> Vec<Violation> {
     vec![Violation::new("liveness", "the world does not come to rest".to_owned())]
 }
 
-/// Worlds side by side on all cores.
-fn worlds(seeds: Range<u64>) -> Vec<(u64, Vec<Violation>)> {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from) as u64;
-    let lives = |core: u64| {
-        let mine = seeds.clone().filter(move |seed| seed % cores == core);
-        let lived = mine.map(|seed| (seed, live(seed, None)));
-        lived.filter(|(_, found)| !found.is_empty()).collect::<Vec<_>>()
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores).map(|core| scope.spawn(move || lives(core))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    })
-}
-
-/// A number that a person sets.
-fn number(name: &str) -> Option<u64> {
-    #[expect(clippy::disallowed_methods, reason = "a person names worlds to live through")]
-    let text = std::env::var(name).ok();
-    text.and_then(|text| text.parse().ok())
-}
-
 #[test]
 fn two_thousand_worlds_neither_lose_nor_double_anything() {
-    let bad = worlds(0..number("WORLDS").unwrap_or(WORLDS));
+    let bad = worlds(0..number("WORLDS").unwrap_or(WORLDS), |seed| live(seed, None));
     let seeds: Vec<u64> = bad.iter().map(|(seed, _)| *seed).collect();
     assert!(
         bad.is_empty(),
@@ -140,14 +117,7 @@ fn one_world_replays_from_its_seed() {
 
 #[test]
 fn a_worker_may_fail_at_any_call_and_nothing_is_lost_or_doubled() {
-    let (calls, found) = crash::live(Blow::FailsAfter, usize::MAX);
-    assert!(calls > 50 && found.is_empty(), "{calls} calls, {found:#?}");
-    for blow in Blow::ALL {
-        for at in 1..=calls {
-            let (_, found) = crash::live(blow, at);
-            assert!(found.is_empty(), "{blow:?} at call {at}: {found:#?}");
-        }
-    }
+    sweep(crash::live);
 }
 
 #[test]

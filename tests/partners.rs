@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use handlers::configuration::Configuration;
 use handlers::files::{self, ConfiguredFeeds};
 use handlers::push::{self, Outside};
+use handlers::report::{self, publish};
 use host::{SystemClock, SystemIds, Vars};
 use http::{Client, Policy};
 use local::{DataFolder, FileStore, FolderSecrets};
@@ -89,7 +90,7 @@ fn deadline() -> Deadline {
     Deadline::at(SystemClock.now() + Duration::from_mins(5))
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Host for Embedded {
     async fn take_in(&mut self, event: Value) -> Value {
         let event = serde_json::from_value(event).unwrap();
@@ -101,6 +102,18 @@ impl Host for Embedded {
         let event = serde_json::from_value(event).unwrap();
         let answer = push::handle(&self.pushes, event, deadline()).await.unwrap();
         serde_json::to_value(answer).unwrap()
+    }
+
+    async fn report(&mut self, event: Value) -> Value {
+        let facts = report::Deps {
+            configuration: Arc::clone(&self.pushes.configuration),
+            lake: Arc::clone(&self.pushes.lake),
+        };
+        let (clock, metrics) = (Arc::new(SystemClock), Arc::new(MemoryMetrics::default()));
+        let deps = publish::Deps { facts, clock, metrics };
+        let event = serde_json::from_value(event).unwrap();
+        let outcome = publish::handle(&deps, event, deadline()).await.unwrap();
+        serde_json::to_value(outcome).unwrap()
     }
 
     fn lake(&self) -> Arc<dyn ObjectStore> {
@@ -151,4 +164,9 @@ async fn a_person_is_erased_and_everybody_else_stays() {
 #[tokio::test]
 async fn what_is_on_its_way_is_not_erased() {
     cases::what_is_on_its_way_is_not_erased(&mut Embedded::new().await).await;
+}
+
+#[tokio::test]
+async fn what_became_of_files_is_reported_when_there_is_news() {
+    cases::what_became_of_files_is_reported_when_there_is_news(&mut Embedded::new().await).await;
 }

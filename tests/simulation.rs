@@ -25,10 +25,9 @@ use model::config::Every;
 use ports::Ids;
 use store::budget::CallLimit;
 use store::invariant::Violation;
-use testkit::sim::{Chaos, World};
+use testkit::sim::{Chaos, World, number, sweep, worlds};
 
 use cast::{JOBS, people};
-use crash::Blow;
 use planted::Bug;
 use source::Shape;
 use verdict::{is_done, verdict};
@@ -101,24 +100,6 @@ fn live_in(world: &World, chaos: &Chaos, shape: &Shape) -> Vec<Violation> {
     vec![Violation::new("liveness", "the world does not come to rest".to_owned())]
 }
 
-/// Worlds side by side on all cores.
-fn worlds(
-    seeds: std::ops::Range<u64>,
-    live: impl Fn(u64) -> Vec<Violation> + Copy + Send + Sync,
-) -> Vec<(u64, Vec<Violation>)> {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from) as u64;
-    let lives = |core: u64| {
-        let mine = seeds.clone().filter(move |seed| seed % cores == core);
-        mine.map(|seed| (seed, live(seed)))
-            .filter(|(_, found)| !found.is_empty())
-            .collect::<Vec<_>>()
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..cores).map(|core| scope.spawn(move || lives(core))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    })
-}
-
 #[test]
 fn two_thousand_worlds_hold_the_invariants() {
     let bad = worlds(0..WORLDS, |seed| live(seed, None));
@@ -133,22 +114,13 @@ fn interpreted_worlds_hold_the_invariants() {
 
 #[test]
 fn one_world_replays_from_its_seed() {
-    #[expect(clippy::disallowed_methods, reason = "a person names the world to replay")]
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let found = live(seed, None);
+    let found = live(number("SEED").unwrap_or(1), None);
     assert!(found.is_empty(), "{found:#?}");
 }
 
 #[test]
 fn a_worker_may_fail_at_any_call_and_nothing_is_lost() {
-    let (calls, found) = crash::live(Blow::FailsAfter, usize::MAX);
-    assert!(calls > 50 && found.is_empty(), "{calls} calls, {found:#?}");
-    for blow in Blow::ALL {
-        for at in 1..=calls {
-            let (_, found) = crash::live(blow, at);
-            assert!(found.is_empty(), "{blow:?} at call {at}: {found:#?}");
-        }
-    }
+    sweep(crash::live);
 }
 
 #[test]

@@ -1,79 +1,23 @@
 //! The crash sweep: one worker fails at its n-th port call, for every n; others find what it left.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures_util::future::{self, BoxFuture};
 use handlers::{files, push};
 use store::files::FeedKey;
 use store::invariant::Violation;
 use store::push::PushKey;
 use testkit::crm::{Crm, Rules};
-use testkit::sim::{Chaos, World};
-use testkit::{Call, Faulty, Gate, Passage};
+use testkit::sim::{Blow, Chaos, Struck, World};
+use testkit::{Faulty, Gate};
 
 use crate::cast::{CALLS, Cast, Ground, Shape, deliver, people};
 use crate::partner::Script;
 use crate::rest;
 
-/// What happens at the n-th call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blow {
-    /// The worker dies before it.
-    DiesBefore,
-    /// The worker dies after it happened.
-    DiesAfter,
-    /// It fails without having happened.
-    FailsBefore,
-    /// It happens, and its answer is lost.
-    FailsAfter,
-}
-
-impl Blow {
-    pub const ALL: [Self; 4] =
-        [Self::DiesBefore, Self::DiesAfter, Self::FailsBefore, Self::FailsAfter];
-}
-
-#[derive(Debug)]
-struct Nth {
-    blow: Blow,
-    at: usize,
-    calls: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl Gate for Nth {
-    async fn enter(&self, _: &Call) -> Passage {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if call > self.at && matches!(self.blow, Blow::DiesBefore | Blow::DiesAfter) {
-            future::pending::<()>().await;
-        }
-        match self.blow {
-            _ if call != self.at => Passage::Through,
-            Blow::DiesBefore => future::pending().await,
-            Blow::DiesAfter => Passage::Through,
-            Blow::FailsBefore => Passage::Before,
-            Blow::FailsAfter => Passage::After,
-        }
-    }
-
-    async fn leave(&self, _: &Call) {
-        let died = self.blow == Blow::DiesAfter && self.calls.load(Ordering::Relaxed) >= self.at;
-        if died {
-            future::pending::<()>().await;
-        }
-    }
-
-    fn postpone(&self, write: BoxFuture<'static, ()>) {
-        drop(write);
-    }
-}
-
 /// The same ports behind one more gate.
-fn behind(ground: Ground, gate: &Arc<Nth>) -> Ground {
-    let gate = || Arc::<Nth>::clone(gate) as Arc<dyn Gate>;
+fn behind(ground: Ground, gate: &Arc<Struck>) -> Ground {
+    let gate = || Arc::<Struck>::clone(gate) as Arc<dyn Gate>;
     Ground {
         table: Arc::new(Faulty::new(ground.table, gate())),
         objects: Arc::new(Faulty::new(ground.objects, gate())),
@@ -105,12 +49,12 @@ pub fn live(blow: Blow, at: usize) -> (usize, Vec<Violation>) {
     let cast = Cast::new(&world, &crm, Script::plain(&world.ids()), shape);
     deliver(&world, &cast);
     world.run_for(Duration::from_secs(5));
-    let calls = Arc::new(AtomicUsize::new(0));
-    let gate = Arc::new(Nth { blow, at, calls: Arc::clone(&calls) });
+    let gate = blow.at(at);
+    let counted = Arc::clone(&gate);
     let victim = cast.clone();
     world.spawn("victim", move |worker| once(behind(victim.ground(&worker), &gate)));
     world.run_for(Duration::from_mins(2));
-    let before = calls.load(Ordering::Relaxed);
+    let before = counted.calls();
     people(&world, &cast, 1);
     (before, rest(&world, &cast))
 }

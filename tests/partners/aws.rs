@@ -34,7 +34,7 @@ impl Stack {
     }
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Host for Stack {
     async fn take_in(&mut self, event: Value) -> Value {
         self.files.invoke(event).await.unwrap()
@@ -42,6 +42,11 @@ impl Host for Stack {
 
     async fn push(&mut self, event: Value) -> Value {
         self.push.invoke(event).await.unwrap()
+    }
+
+    async fn report(&mut self, event: Value) -> Value {
+        let mut report = Function::start("report", &self.ground.variables).await;
+        report.invoke(event).await.unwrap()
     }
 
     fn lake(&self) -> Arc<dyn ObjectStore> {
@@ -93,4 +98,9 @@ async fn a_person_is_erased_and_everybody_else_stays() {
 #[tokio::test]
 async fn what_is_on_its_way_is_not_erased() {
     cases::what_is_on_its_way_is_not_erased(&mut Stack::new().await).await;
+}
+
+#[tokio::test]
+async fn what_became_of_files_is_reported_when_there_is_news() {
+    cases::what_became_of_files_is_reported_when_there_is_news(&mut Stack::new().await).await;
 }

@@ -29,13 +29,16 @@ pub const TENANT: &str = "heron";
 pub const SECRET: &str = "crm-secret";
 
 /// Where the functions run.
-#[async_trait]
+#[async_trait(?Send)]
 pub trait Host: Send + Sync {
     /// Hands an event to the function that takes files in; gives its answer.
     async fn take_in(&mut self, event: Value) -> Value;
 
     /// Hands an event to the function that pushes; gives its answer.
     async fn push(&mut self, event: Value) -> Value;
+
+    /// Hands an event to the function that reports; gives its answer.
+    async fn report(&mut self, event: Value) -> Value;
 
     fn lake(&self) -> Arc<dyn ObjectStore>;
 
@@ -320,6 +323,29 @@ pub async fn what_nobody_understands_holds_up_nothing(host: &mut dyn Host) {
     host.push(told).await;
     rest(host).await;
     assert_eq!(done(host).await.len(), 1);
+}
+
+/// What became of files is told on a page and as JSON, each time that there is news.
+pub async fn what_became_of_files_is_reported_when_there_is_news(host: &mut dyn Host) {
+    configure(host).await;
+    put(host, "drop/heron/heron_USER_001.csv", USERS).await;
+    look(host).await;
+    arrive(host).await;
+    let made = host.report(json!({"due": true})).await;
+    let pages: Vec<&str> =
+        made["made"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!((pages.len(), &made["left"]), (2, &json!([])), "{made}");
+    let ending =
+        |end: &str| pages.iter().find(|page| page.ends_with(end)).unwrap().parse().unwrap();
+    let page = host.lake().get(&ending("report.html")).await.unwrap();
+    assert_eq!(page.meta.attributes.content_type.as_deref(), Some("text/html; charset=utf-8"));
+    let told = host.lake().get(&ending("report.json")).await.unwrap().body;
+    let told: Value = serde_json::from_slice(&told).unwrap();
+    let file = &told["files"][0];
+    assert_eq!((&file["in"], &file["ok"], &file["failed"]), (&json!(3), &json!(2), &json!(1)));
+    assert_eq!(file["adds_up"], true, "{file}");
+    let again = host.report(json!({"due": true})).await;
+    assert_eq!((&again["made"], &again["unchanged"]), (&json!([]), &json!(1)), "{again}");
 }
 
 const ADA: &str = "u-ada-1815";

@@ -1,77 +1,21 @@
 //! The crash sweep: one worker fails at its n-th port call, for every n; others find what it left.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures_util::future::{self, BoxFuture};
 use handlers::schedule::{self, Event};
-use testkit::sim::{Chaos, World};
-use testkit::{Call, Faulty, Gate, Passage};
+use testkit::sim::{Blow, Chaos, Struck, World};
+use testkit::{Faulty, Gate};
 
 use crate::cast::{Ground, JOBS, TENANTS, invoke, people, poison, target, timing};
 use crate::source::Shape;
 use crate::verdict::{is_done, verdict};
 use crate::watch::Watched;
 
-/// What happens at the n-th call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blow {
-    /// The worker dies before it.
-    DiesBefore,
-    /// The worker dies after it happened.
-    DiesAfter,
-    /// It fails without having happened.
-    FailsBefore,
-    /// It happens, and its answer is lost.
-    FailsAfter,
-}
-
-impl Blow {
-    pub const ALL: [Self; 4] =
-        [Self::DiesBefore, Self::DiesAfter, Self::FailsBefore, Self::FailsAfter];
-}
-
-#[derive(Debug)]
-struct Nth {
-    blow: Blow,
-    at: usize,
-    calls: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl Gate for Nth {
-    async fn enter(&self, _: &Call) -> Passage {
-        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
-        if call > self.at && matches!(self.blow, Blow::DiesBefore | Blow::DiesAfter) {
-            future::pending::<()>().await;
-        }
-        match self.blow {
-            _ if call != self.at => Passage::Through,
-            Blow::DiesBefore => future::pending().await,
-            Blow::DiesAfter => Passage::Through,
-            Blow::FailsBefore => Passage::Before,
-            Blow::FailsAfter => Passage::After,
-        }
-    }
-
-    async fn leave(&self, _: &Call) {
-        let died = self.blow == Blow::DiesAfter && self.calls.load(Ordering::Relaxed) >= self.at;
-        if died {
-            future::pending::<()>().await;
-        }
-    }
-
-    fn postpone(&self, write: BoxFuture<'static, ()>) {
-        drop(write);
-    }
-}
-
 impl Ground {
     /// The same ports behind one more gate.
-    fn behind(self, gate: &Arc<Nth>) -> Self {
-        let gate = || Arc::<Nth>::clone(gate) as Arc<dyn Gate>;
+    fn behind(self, gate: &Arc<Struck>) -> Self {
+        let gate = || Arc::<Struck>::clone(gate) as Arc<dyn Gate>;
         Self {
             table: Arc::new(Faulty::new(self.table, gate())),
             objects: Arc::new(Faulty::new(self.objects, gate())),
@@ -112,15 +56,15 @@ pub fn live(blow: Blow, at: usize) -> (usize, Vec<store::invariant::Violation>) 
     world.provider().stock(12, Duration::from_hours(48));
     let queue = world.queue(JOBS);
     world.block_on(poison(queue));
-    let calls = Arc::new(AtomicUsize::new(0));
-    let gate = Arc::new(Nth { blow, at, calls: Arc::clone(&calls) });
+    let gate = blow.at(at);
+    let counted = Arc::clone(&gate);
     let (seen, shaped) = (watched.clone(), shape.clone());
     world.spawn("victim", move |worker| {
         let ground = Ground::of(&worker, &seen, &shaped).behind(&gate);
         once(ground, shaped.clone())
     });
     world.run_for(Duration::from_mins(1));
-    let before = calls.load(Ordering::Relaxed);
+    let before = counted.calls();
     people(&world, &watched, &shape, 1);
     let since = world.now() + timing().skew * 2;
     for _ in 0..24 {

@@ -1,17 +1,12 @@
-//! Bugs, planted on purpose: decorators that break the protocol behind the handlers' backs. A
-//! simulation that does not find them proves nothing.
+//! Bugs, planted on purpose: a simulation that does not find them proves nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use model::{ObjectKey, Timestamp};
-use ports::{
-    Attributes, ETag, Expect, Item, Key, Listing, Message, Meta, Object, ObjectError, ObjectStore,
-    Page, Query, Queue, QueueError, Received, Table, TableError, Version, Write, WriteId,
-};
+use model::ObjectKey;
+use ports::{Expect, Message, ObjectStore, Queue, Table, Write};
 use serde_json::{Value, json};
+use testkit::Spoil;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,39 +60,14 @@ impl Bug {
     ];
 }
 
-pub fn table(bug: Option<Bug>, inner: Arc<dyn Table>) -> Arc<dyn Table> {
-    match bug {
-        Some(bug) => Arc::new(BadTable { bug, inner }),
-        None => inner,
-    }
-}
+testkit::planted!(Bug: table Table, objects ObjectStore, queue Queue);
 
-pub fn objects(bug: Option<Bug>, inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
-    match bug {
-        Some(bug) => Arc::new(BadObjects { bug, inner }),
-        None => inner,
-    }
-}
-
-pub fn queue(bug: Option<Bug>, inner: Arc<dyn Queue>) -> Arc<dyn Queue> {
-    match bug {
-        Some(bug) => Arc::new(BadQueue { bug, inner }),
-        None => inner,
-    }
-}
-
-#[derive(Debug)]
-struct BadTable {
-    bug: Bug,
-    inner: Arc<dyn Table>,
-}
-
-impl BadTable {
-    fn spoil(&self, write: Write) -> Option<Write> {
+impl Spoil for Bug {
+    fn write(&self, write: Write) -> Option<Write> {
         let Write::Put { key, expect, body, expires } = write else { return Some(write) };
         let (row, mut value) = (key.sort.clone(), serde_json::from_str::<Value>(&body).unwrap());
         let mut spoilt = expect;
-        match self.bug {
+        match self {
             Bug::LostFence if row == "head" => spoilt = Expect::Any,
             Bug::ResumeAhead if row.starts_with("partition#") => {
                 if let Some(cursor) = value.get("cursor").and_then(Value::as_str) {
@@ -121,135 +91,33 @@ impl BadTable {
         }
         Some(Write::Put { key, expect: spoilt, body: value.to_string(), expires })
     }
-}
 
-#[async_trait]
-impl Table for BadTable {
-    async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
-        self.inner.get(key).await
-    }
-
-    async fn query(&self, query: &Query) -> Result<Page, TableError> {
-        self.inner.query(query).await
-    }
-
-    async fn transact(&self, writes: &[Write], write: &WriteId) -> Result<Version, TableError> {
-        let writes: Vec<_> = writes.iter().cloned().filter_map(|w| self.spoil(w)).collect();
-        self.inner.transact(&writes, write).await
-    }
-
-    async fn add(&self, key: &Key, amount: i64) -> Result<i64, TableError> {
-        self.inner.add(key, amount).await
-    }
-}
-
-#[derive(Debug)]
-struct BadObjects {
-    bug: Bug,
-    inner: Arc<dyn ObjectStore>,
-}
-
-#[async_trait]
-impl ObjectStore for BadObjects {
-    async fn put_new(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-    ) -> Result<ETag, ObjectError> {
-        let folder = match self.bug {
-            Bug::CheckpointFirst => "landing/",
-            Bug::NoCommitObject => "commits/",
+    fn put(&self, key: &ObjectKey, body: Bytes, is_new: bool) -> Option<Bytes> {
+        let folder = match self {
+            Self::CheckpointFirst => "landing/",
+            Self::NoCommitObject => "commits/",
             _ => "none",
         };
-        if key.as_str().starts_with(folder) {
-            return Ok(ETag("promised".to_owned()));
+        if is_new && key.as_str().starts_with(folder) {
+            return None;
         }
-        if self.bug == Bug::WrongTenant {
+        if is_new && *self == Self::WrongTenant {
             let text = String::from_utf8(body.to_vec()).unwrap();
-            let swapped = text.replace("\"_tenant\":\"acme\"", "\"_tenant\":\"birch\"");
-            return self.inner.put_new(key, swapped.into(), attributes).await;
+            return Some(text.replace("\"_tenant\":\"acme\"", "\"_tenant\":\"birch\"").into());
         }
-        self.inner.put_new(key, body, attributes).await
+        Some(body)
     }
 
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        attributes: &Attributes,
-    ) -> Result<ETag, ObjectError> {
-        self.inner.put(key, body, attributes).await
-    }
-
-    async fn get(&self, key: &ObjectKey) -> Result<Object, ObjectError> {
-        self.inner.get(key).await
-    }
-
-    async fn head(&self, key: &ObjectKey) -> Result<Meta, ObjectError> {
-        self.inner.head(key).await
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectKey>,
-        limit: usize,
-    ) -> Result<Listing, ObjectError> {
-        self.inner.list(prefix, after, limit).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectError> {
-        self.inner.delete(key).await
-    }
-}
-
-#[derive(Debug)]
-struct BadQueue {
-    bug: Bug,
-    inner: Arc<dyn Queue>,
-}
-
-impl BadQueue {
-    fn spoil(&self, message: &Message) -> Message {
-        let mut message = message.clone();
-        if self.bug == Bug::NoExpectation {
+    fn message(&self, mut message: Message) -> Message {
+        if *self == Self::NoExpectation {
             let mut job: Value = serde_json::from_str(&message.body).unwrap();
             job.as_object_mut().unwrap().retain(|name, _| name != "expects" && name != "plan");
             message.body = job.to_string();
         }
         message
     }
-}
 
-#[async_trait]
-impl Queue for BadQueue {
-    async fn send(&self, messages: &[Message]) -> Result<Vec<Result<(), QueueError>>, QueueError> {
-        let messages: Vec<_> = messages.iter().map(|message| self.spoil(message)).collect();
-        self.inner.send(&messages).await
-    }
-
-    async fn receive(
-        &self,
-        max: usize,
-        wait: Duration,
-        visibility: Duration,
-    ) -> Result<Vec<Received>, QueueError> {
-        self.inner.receive(max, wait, visibility).await
-    }
-
-    async fn ack(&self, message: &Received) -> Result<(), QueueError> {
-        self.inner.ack(message).await
-    }
-
-    async fn defer(&self, message: &Received, until: Timestamp) -> Result<(), QueueError> {
-        self.inner.defer(message, until).await
-    }
-
-    async fn dead_letter(&self, message: &Received, reason: &str) -> Result<(), QueueError> {
-        match self.bug {
-            Bug::AckPoison => self.inner.ack(message).await,
-            _ => self.inner.dead_letter(message, reason).await,
-        }
+    fn puts_aside(&self) -> bool {
+        *self != Self::AckPoison
     }
 }

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! [`Faulty`] puts a port behind a [`Gate`] that fails chosen calls; [`Faults`] counts the calls of
-//! all ports and fails the n-th, for crash sweeps. [`sim`] makes whole worlds out of a seed.
+//! all ports and fails the n-th, for crash sweeps; [`Spoilt`] puts a bug before a port. [`sim`] makes whole worlds out of a seed.
 //!
 //! Nothing here is for production: clauses panic when they do not hold.
 
@@ -30,6 +30,7 @@ pub mod queue;
 pub mod scheduler;
 pub mod secrets;
 pub mod sim;
+mod spoilt;
 pub mod table;
 pub mod uploads;
 
@@ -41,6 +42,7 @@ pub use memory::{
     MemoryStore, MemoryTable,
 };
 pub use queue::QueuePair;
+pub use spoilt::{Spoil, Spoilt};
 
 #[cfg(test)]
 mod tests;

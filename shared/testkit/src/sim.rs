@@ -33,17 +33,24 @@
 //! declarative manifest. Its rows change while [`World::calm`] has not been called, also between
 //! two pages of a walk; [`Provider::truth`] is what it holds now.
 //!
+//! **Sweeps.** [`worlds`] lives through a world of each seed; [`sweep`] strikes one worker at each
+//! of its calls, in each way that a [`Blow`] knows.
+//!
 //! A panic inside the world prints its seed.
 
+mod blow;
 mod chaos;
 mod kernel;
 mod provider;
+mod seeds;
 mod task;
 mod worker;
 mod world;
 
+pub use blow::{Blow, Struck, sweep};
 pub use chaos::Chaos;
 pub use provider::{MANIFEST, Provider, Row, TOKEN, URL_BASE};
+pub use seeds::{number, worlds};
 pub use task::Quiet;
 pub use worker::{SimClock, SimIds, Worker};
 pub use world::World;

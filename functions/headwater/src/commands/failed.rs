@@ -9,7 +9,7 @@ use model::{FeedId, ObjectKey, PushId, TenantId};
 use serde_json::json;
 
 use crate::args::Places;
-use crate::commands::period::{Facts, Period};
+use crate::commands::period::{Facts, Period, is_named};
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -118,9 +118,7 @@ async fn refused(facts: &Facts, wanted: &Wanted) -> Result<Vec<Refused>, Failure
 }
 
 fn is_file(wanted: &Wanted, path: &str, id: Option<&FileDigest>) -> bool {
-    let Some(file) = &wanted.file else { return true };
-    let is_id = |id: &FileDigest| file.len() >= 6 && id.as_str().starts_with(file.as_str());
-    path == file || path.rsplit('/').next() == Some(file) || id.is_some_and(is_id)
+    wanted.file.as_deref().is_none_or(|file| is_named(file, path, id))
 }
 
 fn list(found: &Found, console: Console) -> Result<(), Failure> {

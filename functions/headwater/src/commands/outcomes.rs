@@ -7,7 +7,7 @@ use model::{ObjectKey, PushId, TenantId, Timestamp};
 use serde_json::json;
 
 use crate::args::Places;
-use crate::commands::period::{Facts, Period};
+use crate::commands::period::{Facts, Period, is_named};
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -144,10 +144,8 @@ fn lines(wanted: &Outcomes, outcome: BatchOutcome, names: &Names) -> Vec<Line> {
             None => item.verdict.is_final(),
         };
         let name = names.get(&item.item.file).map(String::as_str);
-        let of_file = |file: &String| {
-            let id = item.item.file.as_str();
-            name == Some(file.as_str()) || file.len() >= 6 && id.starts_with(file.as_str())
-        };
+        let of_file =
+            |file: &String| is_named(file, name.unwrap_or_default(), Some(&item.item.file));
         fits && wanted.code.as_ref().is_none_or(|code| item.code.as_ref() == Some(code))
             && wanted.file.as_ref().is_none_or(of_file)
     };

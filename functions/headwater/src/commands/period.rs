@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use handlers::report::{Deps, Error, facts};
 use host::SystemClock;
-use lake::delivery::Day;
+use lake::delivery::{Day, FileDigest};
 use model::TenantId;
 use ports::Clock;
 
@@ -65,6 +65,16 @@ impl Facts {
     pub(crate) fn each(&self) -> impl Iterator<Item = (&TenantId, Day)> {
         self.tenants.iter().flat_map(|tenant| self.days.iter().map(move |day| (tenant, *day)))
     }
+}
+
+/// Shortest beginning of an id that names a file.
+const SHORTEST_ID: usize = 6;
+
+/// Whether a file is the one that a person names: by its path or its name, or by its id or the
+/// beginning of that.
+pub(crate) fn is_named(wanted: &str, path: &str, id: Option<&FileDigest>) -> bool {
+    let is_id = |id: &FileDigest| wanted.len() >= SHORTEST_ID && id.as_str().starts_with(wanted);
+    path == wanted || path.rsplit('/').next() == Some(wanted) || id.is_some_and(is_id)
 }
 
 /// What facts are read with.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::args::Places;
 use crate::commands::outcomes::word;
-use crate::commands::period::{Facts, Period};
+use crate::commands::period::{Facts, Period, is_named};
 use crate::console::Console;
 use crate::failure::Failure;
 
@@ -56,15 +56,7 @@ pub(super) async fn run(show: &Show, places: &Places, console: Console) -> Resul
 
 /// What was decided of files of that name or id, the latest last.
 async fn decisions(facts: &Facts, wanted: &str) -> Result<Vec<FileFact>, Failure> {
-    let long = wanted.len() >= 6;
-    let is_it = |fact: &FileFact| {
-        let path = &fact.seen.path;
-        let name = path.rsplit('/').next();
-        let id = fact.file.as_ref().map(FileDigest::as_str);
-        path == wanted
-            || name == Some(wanted)
-            || long && id.is_some_and(|id| id.starts_with(wanted))
-    };
+    let is_it = |fact: &FileFact| is_named(wanted, &fact.seen.path, fact.file.as_ref());
     let mut found = Vec::new();
     for (tenant, day) in facts.each() {
         let all = facts.deps.decisions(tenant, day).await?;
