@@ -7,6 +7,9 @@
     reason = "a test says by panicking what went wrong"
 )]
 
+#[path = "deliveries/shop.rs"]
+mod shop;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -18,6 +21,7 @@ use std::sync::Arc;
 use host::SystemClock;
 use sandbox::{Running, Seed, Size, World, crm_accounts};
 use serde_json::Value;
+use shop::Shop;
 
 const FEED: &str = r"
 pattern: '^heron_(?P<entity>USER)_(?P<seq>\d{3})\.csv$'
@@ -225,6 +229,44 @@ impl Ground {
         let empty = self.run(&["erase", "heron", "email="]);
         assert_eq!(empty.status.code(), Some(2), "{empty:?}");
     }
+}
+
+#[test]
+fn of_a_thousand_customers_of_an_api_the_three_that_changed_are_pushed() {
+    let (ground, shop) = (Ground::new("deliveries_model"), Shop::open(1_000));
+    let account = crm_accounts().iter().find(|account| account.tenant == "heron").unwrap();
+    ground.put("config/sources/shop.yaml", shop::MANIFEST);
+    ground.put("config/models/customer.yaml", shop::MODEL);
+    let tenant = format!(
+        "connections: {{main: {{source: shop, config: {{base_url: \"{}\"}}}}}}\n\
+         pushes:\n  crm:\n    destination: crm\n    config: {{base_url: {}, client_id: {}, \
+         client_secret: {{secret: crm-secret}}, api_key: {{secret: crm-key}}, on_missing: add}}\n    \
+         from: [{{model: customer, operation: UPD_CUST}}]\n",
+        shop.url,
+        ground.crm.url(),
+        account.client_id,
+    );
+    ground.put("config/tenants/heron.yaml", &tenant);
+    let host = shop.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    // Rows of the model, told by the event of their receipt, are all that `push` goes by.
+    let pushed = || {
+        ground.lines(&["sync", "heron/main", "--allow-hosts", &host]);
+        ground.lines(&["push"]);
+        let ended = ground.lines(&["outcomes", "--limit", "0"]);
+        ended.iter().map(|line| (line["name"].clone(), line["became"].clone())).collect::<Vec<_>>()
+    };
+    let first = pushed();
+    assert!(first.len() == 1_000 && first.iter().all(|(_, became)| became == "ok"), "{first:?}");
+    [3, 500, 999].into_iter().for_each(|number| shop.moves(number));
+    let second = pushed();
+    assert_eq!(second.len(), 1_003);
+    assert!(second.iter().all(|(_, became)| became == "ok"), "{second:?}");
+    assert_eq!(pushed().len(), 1_003, "nothing changed, and something was sent");
+    let erased = ground.lines(&["erase", "heron", "external_id=c0500"]);
+    assert_eq!(
+        (&erased[0]["erasure"]["records"], &erased[0]["erasure"]["left"]),
+        (&2.into(), &Value::Array(Vec::new()))
+    );
 }
 
 #[test]

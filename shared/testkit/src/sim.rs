@@ -50,7 +50,7 @@ mod world;
 pub use blow::{Blow, Struck, sweep};
 pub use chaos::Chaos;
 pub use provider::{MANIFEST, Provider, Row, TOKEN, URL_BASE};
-pub use seeds::{number, worlds};
+pub use seeds::{number, seeds, worlds};
 pub use task::Quiet;
 pub use worker::{SimClock, SimIds, Worker};
 pub use world::World;

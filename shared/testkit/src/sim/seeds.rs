@@ -22,6 +22,13 @@ pub fn worlds<V: Send>(
     })
 }
 
+/// The worlds of a test: so many from 0 on, unless a person sets `SEED`, the first, and `WORLDS`,
+/// how many.
+pub fn seeds(worlds: u64) -> Range<u64> {
+    let first = number("SEED").unwrap_or(0);
+    first..first.saturating_add(number("WORLDS").unwrap_or(worlds))
+}
+
 /// A number that a person sets for a test: `SEED`, the world to replay; `WORLDS`, how many.
 pub fn number(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "a person names worlds to live through")]

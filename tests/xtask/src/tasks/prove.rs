@@ -45,10 +45,13 @@ pub fn prove() -> Result<(), Fault> {
     steps.step("call budget", || budget(SECONDS));
     steps.step("orders of arrival on DynamoDB", || identity(ORDERS));
     let seed = Dice::seed();
-    steps.step(&format!("simulation of {WORLDS} worlds from SEED={seed}"), || {
-        let mut worlds = cargo();
-        worlds.args(["test", "--profile", "demo", "-p", "system-tests", "--test", "simulation"]);
-        run(worlds.env("SEED", seed.to_string()).env("WORLDS", WORLDS.to_string()))
-    });
+    for simulation in ["simulation", "delivery_worlds"] {
+        steps.step(&format!("{simulation}: {WORLDS} worlds from SEED={seed}"), || {
+            let mut worlds = cargo();
+            worlds.args(["test", "--profile", "demo", "--workspace", "--test", simulation]);
+            worlds.arg("two_thousand_worlds");
+            run(worlds.env("SEED", seed.to_string()).env("WORLDS", WORLDS.to_string()))
+        });
+    }
     steps.close("cargo xtask prove")
 }
