@@ -15,15 +15,16 @@ use handlers::report::{self, publish};
 use host::{SystemClock, SystemIds, Vars};
 use http::{Client, Policy};
 use local::{DataFolder, FileStore, FolderSecrets};
-use ports::{Clock as _, Deadline, ObjectStore, Queue, Secrets};
+use ports::{Attributes, Clock as _, Deadline, ObjectStore, ObjectStoreExt as _, Queue, Secrets};
 use sandbox::{Running, Seed, Size, World};
 use serde_json::Value;
 use sftp::SftpDrops;
 use store::budget::Budgets;
 use store::{Store, Timing};
-use testkit::MemoryMetrics;
+use testkit::sim::{Blow, Struck};
+use testkit::{Faulty, MemoryMetrics, MemoryStore};
 
-use cases::Host;
+use cases::{Host, erasure};
 
 /// Both functions in this process, over a folder of their own.
 struct Embedded {
@@ -158,15 +159,47 @@ async fn what_nobody_understands_holds_up_nothing() {
 
 #[tokio::test]
 async fn a_person_is_erased_and_everybody_else_stays() {
-    cases::a_person_is_erased_and_everybody_else_stays(&mut Embedded::new().await).await;
+    erasure::a_person_is_erased_and_everybody_else_stays(&mut Embedded::new().await).await;
 }
 
 #[tokio::test]
 async fn what_is_on_its_way_is_not_erased() {
-    cases::what_is_on_its_way_is_not_erased(&mut Embedded::new().await).await;
+    erasure::what_is_on_its_way_is_not_erased(&mut Embedded::new().await).await;
 }
 
 #[tokio::test]
 async fn what_became_of_files_is_reported_when_there_is_news() {
     cases::what_became_of_files_is_reported_when_there_is_news(&mut Embedded::new().await).await;
+}
+
+#[tokio::test]
+async fn an_erasure_that_fails_at_any_call_is_made_whole_by_another() {
+    let mut host = Embedded::new().await;
+    erasure::deliver(&mut host).await;
+    let mut calls = 0;
+    for blow in [Blow::FailsBefore, Blow::FailsAfter] {
+        for at in 1.. {
+            let lake: Arc<dyn ObjectStore> = Arc::new(MemoryStore::default());
+            for meta in host.lake.list_all("").await.unwrap() {
+                let body = host.lake.get(&meta.key).await.unwrap().body;
+                lake.put(&meta.key, body, &Attributes::default()).await.unwrap();
+            }
+            let gate = blow.at(at);
+            let struck = Arc::<Struck>::clone(&gate);
+            let faulty = Arc::new(Faulty::new(Arc::clone(&lake), gate));
+            let first = erasure::erase(&host, faulty, false).await;
+            if struck.calls() < at {
+                break;
+            }
+            assert!(first.is_err(), "{blow:?} at call {at}: {first:?}");
+            erasure::erase(&host, Arc::clone(&lake), false).await.unwrap();
+            let all = erasure::unpacked(lake.as_ref()).await;
+            assert!(erasure::mentions(&all, erasure::ADA).is_empty(), "{blow:?} at call {at}");
+            let kept = erasure::mentions(&all, "u-bob-39");
+            let archived = kept.iter().filter(|key| key.starts_with("archive/"));
+            assert_eq!(archived.count(), 1, "{blow:?} at call {at}: {kept:?}");
+            calls = calls.max(at);
+        }
+    }
+    assert!(calls > 50, "{calls} calls");
 }

@@ -13,7 +13,7 @@ use store::{Store, Timing};
 
 use super::cloud;
 use super::functions::{Function, Ground};
-use cases::Host;
+use cases::{Host, erasure};
 
 /// Both programs over a stack of their own.
 struct Stack {
@@ -92,12 +92,12 @@ async fn what_nobody_understands_holds_up_nothing() {
 
 #[tokio::test]
 async fn a_person_is_erased_and_everybody_else_stays() {
-    cases::a_person_is_erased_and_everybody_else_stays(&mut Stack::new().await).await;
+    erasure::a_person_is_erased_and_everybody_else_stays(&mut Stack::new().await).await;
 }
 
 #[tokio::test]
 async fn what_is_on_its_way_is_not_erased() {
-    cases::what_is_on_its_way_is_not_erased(&mut Stack::new().await).await;
+    erasure::what_is_on_its_way_is_not_erased(&mut Stack::new().await).await;
 }
 
 #[tokio::test]

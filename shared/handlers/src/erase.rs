@@ -8,8 +8,6 @@ mod clean;
 mod original;
 mod search;
 mod subject;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use model::ObjectKey;
 use ports::Attributes;
 
 use super::original::{Original, sift_part};
-use super::search::{File, Found};
+use super::search::{File, Found, Pages};
 use super::subject::sift;
 use super::{Error, Work};
 
@@ -43,7 +43,7 @@ impl Work<'_> {
         for stage in [Stage::Intents, Stage::Batches] {
             for day in &found.days {
                 let prefix = stage.prefix(&self.question.tenant, *day);
-                self.batches(&found, &prefix).await?;
+                self.batches(&found, prefix).await?;
             }
             self.save().await?;
         }
@@ -64,19 +64,24 @@ impl Work<'_> {
     }
 
     /// Removes requests that carried something of theirs, and what was said of it.
-    async fn batches(&mut self, found: &Found, prefix: &str) -> Result<(), Error> {
-        for Change { key, lines, body } in self.changes(found, prefix).await? {
-            match body {
-                Some(body) => self.put((&key, Deed::Rewritten), body, lines).await?,
-                None => self.remove(&key, lines).await?,
+    async fn batches(&mut self, found: &Found, prefix: String) -> Result<(), Error> {
+        let mut pages = Pages::of(prefix);
+        loop {
+            let keys = pages.some(self.deps.lake.as_ref()).await?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            for Change { key, lines, body } in self.changes(found, keys).await? {
+                match body {
+                    Some(body) => self.put((&key, Deed::Rewritten), body, lines).await?,
+                    None => self.remove(&key, lines).await?,
+                }
             }
         }
-        Ok(())
     }
 
-    /// What is to be done about the batches under a prefix.
-    async fn changes(&self, found: &Found, prefix: &str) -> Result<Vec<Change>, Error> {
-        let keys = self.keys(prefix).await?;
+    /// What is to be done about some batches.
+    async fn changes(&self, found: &Found, keys: Vec<ObjectKey>) -> Result<Vec<Change>, Error> {
         let is_closed = |key: &BatchKey| !found.groups.contains(key.group.as_str());
         let closed = keys.into_iter().filter_map(|key| {
             let batch = BatchKey::parse(&key).ok().filter(is_closed)?;
@@ -110,7 +115,8 @@ impl Work<'_> {
     /// Takes what APIs said of their records out of files of errors.
     async fn errors(&mut self, found: &Found) -> Result<(), Error> {
         for origin in &found.origins {
-            for key in self.keys(&Kept::Failed.prefix(origin, &self.question.tenant)).await? {
+            let mut pages = Pages::of(Kept::Failed.prefix(origin, &self.question.tenant));
+            while let Some(key) = pages.next(self.deps.lake.as_ref()).await? {
                 let Ok(failed) = FailedKey::parse(&key) else { continue };
                 let file = &failed.folder.file;
                 let lines = found.lines.get(file).filter(|_| !found.open.contains(file));
@@ -177,6 +183,10 @@ impl Work<'_> {
                 let key = original.left(number)?;
                 self.put((&key, Deed::Added), sifted.pack()?, sifted.lines.len() as u64).await?;
                 number += 1;
+            }
+            if reading.is_refused() {
+                self.leave(&original.key, "it cannot be read to its end any more: ask once more");
+                return Ok(());
             }
         }
         self.remove(&original.key, lines).await

@@ -80,7 +80,14 @@ impl Original {
         }
         let end = reading.rest(&mut raw).await?;
         if !lines.is_empty() || raw.found {
-            return Ok(Looked::Theirs { sha256: end.sha256, lines });
+            return Ok(match end.refusal.filter(|_| self.is_kept) {
+                None => Looked::Theirs { sha256: end.sha256, lines },
+                Some(refusal) => Looked::Unclear(format!(
+                    "it holds something of theirs, and by its feed it cannot be read to its end \
+                     ({}): mend the feed, and erase once more",
+                    refusal.code
+                )),
+            });
         }
         let is_searched = raw.is_plain && raw.is_exact;
         Ok(match end.refusal {
@@ -174,6 +181,11 @@ impl Reading<'_> {
                 }
             }
         }
+    }
+
+    /// Whether reading ended before the file's end.
+    pub(super) fn is_refused(&self) -> bool {
+        self.refusal.is_some()
     }
 
     async fn chunk(&mut self, raw: Option<&mut Raw<'_>>) -> Result<Option<Bytes>, Error> {

@@ -1,6 +1,6 @@
 //! Where a person's records are: everything is read, nothing is changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use files::{Feed, Keys};
@@ -10,7 +10,8 @@ use lake::delivery::{
 };
 use model::config::{DropPlace, TenantFile};
 use model::{FeedId, ObjectKey, PushId};
-use ports::{ObjectError, ObjectStoreExt as _};
+use ports::{ObjectError, ObjectStore};
+use store::files::FeedKey;
 use store::push::PushKey;
 
 use super::original::{LEFT, Looked, Original};
@@ -21,6 +22,10 @@ use crate::files::rules;
 /// Why a file is not touched.
 const ON_ITS_WAY: &str =
     "its records are on their way to an API: erase once more when it has ended";
+const ARRIVING: &str = "it is being taken in: erase once more when that is decided";
+
+/// Keys that are listed together.
+const PAGE: usize = 1_000;
 
 /// How the files of a feed are read.
 pub(super) struct Rules {
@@ -56,6 +61,8 @@ pub(super) struct Found {
     pub(super) originals: Vec<Original>,
     /// What was decided of files whose bytes go.
     pub(super) facts: Vec<(ObjectKey, FileFact)>,
+    /// Arrivals that are not decided.
+    arriving: BTreeSet<String>,
     /// Files and groups that are open at a push.
     pub(super) open: BTreeSet<FileDigest>,
     pub(super) groups: BTreeSet<String>,
@@ -105,8 +112,13 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What is open at the pushes.
+    /// What is open at feeds and pushes.
     async fn on_the_way(&self, found: &mut Found) -> Result<(), Error> {
+        for feed in found.rules.keys() {
+            let key = FeedKey { tenant: self.question.tenant.clone(), feed: feed.clone() };
+            let arrivals = self.deps.store.arrivals(&key).await?;
+            found.arriving.extend(arrivals.into_iter().map(|arrival| arrival.row.arrival));
+        }
         for push in &found.pushes {
             let key = PushKey { tenant: self.question.tenant.clone(), push: push.clone() };
             for (group, _) in self.deps.store.groups(&key).await? {
@@ -126,37 +138,49 @@ impl Work<'_> {
         prefixes.extend(found.origins.iter().map(|origin| Kept::Files.prefix(origin, tenant)));
         let mut named = BTreeSet::new();
         for prefix in prefixes {
-            for key in self.keys(&prefix).await? {
-                let Some(body) = self.get(&key).await? else { continue };
-                let stored = |source| Error::Stored { key: key.clone(), source };
-                let accepted = Accepted::from_json(&body).map_err(stored)?;
-                if let Some(archive) = accepted.archive {
-                    found.archived.insert(archive, key.clone());
-                }
-                let mut parts = Vec::new();
-                for part in &accepted.parts {
-                    named.insert(part.key.clone());
-                    let lines = self.sifted(&part.key).await?;
-                    if !lines.is_empty() {
-                        found.add(&accepted.file, lines, accepted.accepted.day());
-                        parts.push(part.key.clone());
-                    }
-                }
-                let is_open = found.open.contains(&accepted.file);
-                match (parts.is_empty(), is_open) {
-                    (false, true) => self.leave(&key, ON_ITS_WAY),
-                    (false, false) => found.files.push(File { key, parts }),
-                    (true, _) => {}
-                }
+            let mut pages = Pages::of(prefix);
+            while let Some(key) = pages.next(self.deps.lake.as_ref()).await? {
+                self.search_file(found, key, &mut named).await?;
             }
         }
         for origin in found.origins.clone() {
-            for key in self.keys(&Kept::Parts.prefix(&origin, tenant)).await? {
+            let mut pages = Pages::of(Kept::Parts.prefix(&origin, &self.question.tenant));
+            while let Some(key) = pages.next(self.deps.lake.as_ref()).await? {
                 let is_records = PartKey::parse(&key).is_ok_and(|key| key.part.is_some());
                 if is_records && !named.contains(&key) && !self.sifted(&key).await?.is_empty() {
                     found.strays.push(key);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Looks through the records of an accepted file, and notes its parts.
+    async fn search_file(
+        &mut self,
+        found: &mut Found,
+        key: ObjectKey,
+        named: &mut BTreeSet<ObjectKey>,
+    ) -> Result<(), Error> {
+        let Some(body) = self.get(&key).await? else { return Ok(()) };
+        let stored = |source| Error::Stored { key: key.clone(), source };
+        let accepted = Accepted::from_json(&body).map_err(stored)?;
+        if let Some(archive) = accepted.archive {
+            found.archived.insert(archive, key.clone());
+        }
+        let mut parts = Vec::new();
+        for part in &accepted.parts {
+            named.insert(part.key.clone());
+            let lines = self.sifted(&part.key).await?;
+            if !lines.is_empty() {
+                found.add(&accepted.file, lines, accepted.accepted.day());
+                parts.push(part.key.clone());
+            }
+        }
+        match (parts.is_empty(), found.open.contains(&accepted.file)) {
+            (false, true) => self.leave(&key, ON_ITS_WAY),
+            (false, false) => found.files.push(File { key, parts }),
+            (true, _) => {}
         }
         Ok(())
     }
@@ -170,19 +194,13 @@ impl Work<'_> {
     /// Looks through files as they came.
     async fn search_originals(&mut self, found: &mut Found) -> Result<(), Error> {
         for id in found.rules.keys().cloned().collect::<Vec<_>>() {
-            let (tenant, origin) = (&self.question.tenant, Origin::Feed(id.clone()));
-            for key in self.keys(&Kept::Archive.prefix(&origin, tenant)).await? {
-                let Ok(archived) = ArchiveKey::parse(&key) else { continue };
-                if archived.name.ends_with(LEFT) {
-                    if !self.sifted(&key).await?.is_empty() {
-                        found.strays.push(key);
-                    }
-                    continue;
-                }
-                let day = Some(archived.folder.day);
-                self.search_original(found, Original::new(&id, key, archived.name), day).await?;
+            let (tenant, origin) = (self.question.tenant.clone(), Origin::Feed(id.clone()));
+            let mut pages = Pages::of(Kept::Archive.prefix(&origin, &tenant));
+            while let Some(key) = pages.next(self.deps.lake.as_ref()).await? {
+                self.search_archived(found, &id, key).await?;
             }
-            for key in self.keys(&Kept::Failed.prefix(&origin, tenant)).await? {
+            let mut pages = Pages::of(Kept::Failed.prefix(&origin, &tenant));
+            while let Some(key) = pages.next(self.deps.lake.as_ref()).await? {
                 let Ok(failed) = FailedKey::parse(&key) else { continue };
                 let is_ours = failed.name == "reason.json" || failed.name.ends_with(".errors.csv");
                 if !is_ours {
@@ -191,9 +209,10 @@ impl Work<'_> {
                 }
             }
             let place = found.rules.get(&id).and_then(|rules| rules.place.clone());
-            for key in self.keys_of(place.as_deref()).await? {
-                let path = key.as_str().strip_prefix(place.as_deref().unwrap_or_default());
-                let path = path.unwrap_or_default().to_owned();
+            let Some(place) = place else { continue };
+            let mut pages = Pages::of(place.clone());
+            while let Some(key) = pages.next(self.deps.lake.as_ref()).await? {
+                let path = key.as_str().strip_prefix(&place).unwrap_or_default();
                 // What lies there itself waits to be taken in.
                 let Some((_, name)) = path.rsplit_once('/') else { continue };
                 let original = Original::of_no_use(&id, key.clone(), name.to_owned());
@@ -201,6 +220,27 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Looks through what an archive holds of a file: the file, or a part of what is left of it.
+    async fn search_archived(
+        &mut self,
+        found: &mut Found,
+        feed: &FeedId,
+        key: ObjectKey,
+    ) -> Result<(), Error> {
+        let Ok(ArchiveKey { folder, name }) = ArchiveKey::parse(&key) else { return Ok(()) };
+        if name.ends_with(LEFT) {
+            if !self.sifted(&key).await?.is_empty() {
+                found.strays.push(key);
+            }
+            return Ok(());
+        }
+        if found.arriving.contains(folder.file.as_str()) {
+            self.leave(&key, ARRIVING);
+            return Ok(());
+        }
+        self.search_original(found, Original::new(feed, key, name), Some(folder.day)).await
     }
 
     /// Looks through a file as it came.
@@ -240,7 +280,8 @@ impl Work<'_> {
         }
         let gone: BTreeSet<_> = found.originals.iter().map(|original| &original.key).collect();
         let mut facts = Vec::new();
-        for key in self.keys(&FactKey::all(&self.question.tenant)).await? {
+        let mut pages = Pages::of(FactKey::all(&self.question.tenant));
+        while let Some(key) = pages.next(self.deps.lake.as_ref()).await? {
             let Some(body) = self.get(&key).await? else { continue };
             let stored = |source| Error::Stored { key: key.clone(), source };
             let fact = FileFact::from_json(&body).map_err(stored)?;
@@ -252,19 +293,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The keys under a prefix.
-    pub(super) async fn keys(&self, prefix: &str) -> Result<Vec<ObjectKey>, Error> {
-        let listed = self.deps.lake.list_all(prefix).await?;
-        Ok(listed.into_iter().map(|meta| meta.key).collect())
-    }
-
-    async fn keys_of(&self, prefix: Option<&str>) -> Result<Vec<ObjectKey>, Error> {
-        match prefix {
-            Some(prefix) => self.keys(prefix).await,
-            None => Ok(Vec::new()),
-        }
-    }
-
     /// An object; none when it is no more.
     pub(super) async fn get(&self, key: &ObjectKey) -> Result<Option<bytes::Bytes>, Error> {
         match self.deps.lake.get(key).await {
@@ -272,5 +300,43 @@ impl Work<'_> {
             Err(ObjectError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// The keys under a prefix, in order; as many at a time as one listing gives.
+pub(super) struct Pages {
+    prefix: String,
+    after: Option<ObjectKey>,
+    listed: VecDeque<ObjectKey>,
+    is_last: bool,
+}
+
+impl Pages {
+    pub(super) fn of(prefix: String) -> Self {
+        Self { prefix, after: None, listed: VecDeque::new(), is_last: false }
+    }
+
+    /// The next one; none at the end.
+    pub(super) async fn next(
+        &mut self,
+        lake: &dyn ObjectStore,
+    ) -> Result<Option<ObjectKey>, ObjectError> {
+        while self.listed.is_empty() && !self.is_last {
+            let page = lake.list(&self.prefix, self.after.as_ref(), PAGE).await?;
+            self.listed.extend(page.objects.into_iter().map(|meta| meta.key));
+            self.is_last = page.next.is_none();
+            self.after = page.next;
+        }
+        Ok(self.listed.pop_front())
+    }
+
+    /// Some of them; none at the end.
+    pub(super) async fn some(
+        &mut self,
+        lake: &dyn ObjectStore,
+    ) -> Result<Vec<ObjectKey>, ObjectError> {
+        let mut keys: Vec<_> = self.next(lake).await?.into_iter().collect();
+        keys.extend(self.listed.drain(..));
+        Ok(keys)
     }
 }

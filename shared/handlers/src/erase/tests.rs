@@ -1,1 +1,0 @@
-//! What an erasure leaves and what it does not, file by file.
