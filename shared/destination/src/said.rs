@@ -13,7 +13,8 @@ const AFTER_PLUS: std::ops::RangeInclusive<usize> = 7..=15;
 /// A message without e-mail addresses and telephone numbers, and no longer than what is kept.
 pub(crate) fn said(message: &str) -> String {
     let mut text = String::new();
-    let mut rest = message;
+    let message = cut(message, 2 * MOST);
+    let mut rest = message.as_str();
     while let Some(first) = rest.chars().next() {
         let (length, shown) = if let Some(length) = phone(rest) {
             (length, Some("<phone>"))
