@@ -27,6 +27,7 @@ EVENTS = {
     "transform": {"Records": []},
     "compact": {"sweep": True},
     "export": {"due": True},
+    "report": {"due": True},
     "intake": {"Records": []},
     "push": {"Records": []},
     "webhook": {

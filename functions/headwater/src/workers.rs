@@ -35,8 +35,9 @@ const TIME: Duration = Duration::from_mins(5);
 /// Longest wait for a message.
 const WAIT: Duration = Duration::from_millis(500);
 
-/// After this long a message is seen again whose invocation died.
-const VISIBILITY: Duration = Duration::from_mins(1);
+/// After this long a message is seen again whose invocation died: somebody waits. One that comes
+/// again while it is worked on is put off by a lease, or does what is done already.
+const VISIBILITY: Duration = Duration::from_secs(20);
 
 /// Pause after the queue did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
