@@ -29,10 +29,19 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The `cargo` that runs this.
+/// What cargo tells a program that it runs of the package that this is.
+const OF_A_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
+/// The `cargo` that runs this, as a shell would call it: build scripts that look at variables of
+/// a package would otherwise run again, and half of all crates be built anew, each time that
+/// builds by this program and by hand take turns.
 pub fn cargo() -> Command {
     let mut command = Command::new(variable("CARGO").unwrap_or_else(|| "cargo".to_owned()));
     command.current_dir(root());
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| OF_A_PACKAGE.iter().any(|start| name.starts_with(start))) {
+        command.env_remove(name);
+    }
     command
 }
 
