@@ -12,8 +12,17 @@ use crate::install::{self, program};
 use crate::machine::{cargo, root, run, say, target, variable};
 
 /// The functions whose programs the tests on emulated AWS start.
-const FUNCTIONS: [&str; 8] =
-    ["schedule", "extract", "transform", "compact", "webhook", "export", "intake", "push"];
+const FUNCTIONS: [&str; 9] = [
+    "schedule",
+    "extract",
+    "transform",
+    "compact",
+    "webhook",
+    "export",
+    "intake",
+    "push",
+    "report",
+];
 
 /// Formatting, lints, tests, documents, templates; then the contracts on emulated AWS.
 pub fn test() -> Result<(), Fault> {
