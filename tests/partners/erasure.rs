@@ -124,6 +124,8 @@ pub async fn a_person_is_erased_and_everybody_else_stays(host: &mut dyn Host) {
         assert_eq!(mentions(&after, text), Vec::<String>::new(), "{text}");
     }
     assert!(!mentions(&after, "u-bob-1").is_empty() && mentions(&after, "u-bob-1").len() <= bobs);
+    let told = mentions(&after, "42,3217,erased");
+    assert!(told.iter().any(|key| key.ends_with(".errors.csv")), "{told:?}");
     let archived =
         mentions(&after, "u-bob-1").into_iter().filter(|key| key.starts_with("archive/"));
     assert_eq!(archived.count(), 2, "{after:?}");
